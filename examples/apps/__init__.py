@@ -1,0 +1,1 @@
+"""The demo applications that the bundled sessions were recorded in."""

@@ -1,0 +1,1 @@
+"""Postbox, the mail client of the demo."""

@@ -1,0 +1,1 @@
+"""Orchard Lane, the grocery shop of the demo."""

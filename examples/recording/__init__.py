@@ -1,0 +1,1 @@
+"""Records the bundled sessions: a scripted person works in the demo applications."""
