@@ -1,0 +1,1 @@
+"""ClassifySegments: which canonical action each run of steps is, with which parameters."""
