@@ -44,7 +44,7 @@ class Disposition(msgspec.Struct, frozen=True, omit_defaults=True):
     action_index: int | None = None
 
 
-class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+class Ledger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """raw = kept + merged + dropped, and lines = raw + failed_lines, for one session (or a sum of
     them)."""
 

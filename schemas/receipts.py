@@ -7,7 +7,7 @@ import msgspec
 from schemas.outcomes import Ledger
 
 
-class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     """A finished checkpoint: which one, and what the next shuffle needs to know of it."""
 
     session_id: str
@@ -16,26 +16,60 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The checkpoint's key; its path follows from it."""
     prepared_key: str = ""
     """Result receipts: the key of the prepared checkpoint it was made from."""
+    result_key: str = ""
+    """Prepared receipts: the key of the result checkpoint to be made."""
     digest: str = ""
     """Of the checkpoint's content (durations apart): names the version together with the key."""
     failed: str = ""
     """Failure code when the session is FAILED."""
     ledger: Ledger = Ledger()
-    training_bytes: int = 0
-    table_bytes: int = 0
+    size_bytes: int = 0
+    """Largest of its tables and target formats, before compression: decides the shard count."""
+    steps: int = 0
     failures: int = 0
     examples: int = 0
     pending: int = 0
-    steps: int = 0
+    volatile: bool = False
+    """A fault that another run may not meet again is in it, so another run makes it anew."""
     reused: bool = False
-    """True when an earlier run had made it."""
+    """An earlier run had made it."""
+
+
+class VersionPlan(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What is known once every result exists: the version's name, and how it is cut into shards."""
+
+    version: str
+    shards: int
+    sessions: int = 0
+    failed_sessions: int = 0
+    ledger: Ledger = Ledger()
+    steps: int = 0
+    failures: int = 0
+    examples: int = 0
+    pending: int = 0
+    reused: int = 0
+    reused_prepared: int = 0
+    failed: dict[str, int] = msgspec.field(default_factory=dict)
+    """Failure code → FAILED sessions."""
+
+
+class FileEntry(msgspec.Struct, frozen=True, array_like=True):
+    """One file of a version, as the manifest lists it."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
 
 
 class ShardSummary(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What one shard writer wrote; Commit sums these up."""
 
-    files: tuple[tuple[str, int, int, str], ...]
-    """(path inside the version, rows, bytes, sha256)."""
+    shard: int
+    files: tuple[FileEntry, ...] = ()
     sessions: int = 0
     ledger: Ledger = Ledger()
     counts: dict[str, int] = msgspec.field(default_factory=dict)
+    """``<what>/<name>`` → number, for the summary."""
+    privacy_hits: dict[str, int] = msgspec.field(default_factory=dict)
+    """``<place>/<entity>`` → number that VerifyPrivacy found."""

@@ -1,0 +1,1 @@
+"""The application: cli → options → graph → runner → report. Knows everything below it."""

@@ -1,0 +1,204 @@
+"""Checkpoints: one file with every row that a half of the pipeline made for one session.
+
+*prepared* (read … redact) and *result* (segment … validate) are the units of resume. A checkpoint
+is found by its key, a hash of everything that affects its content, so a changed option finds
+nothing and an unchanged one finds all. Layout of a file::
+
+    magic | u32 header length | header (msgpack: receipt, sections, digest) | sections
+
+A section is bytes: msgpack state, Arrow IPC tables, JSONL lines. The digest in the header covers
+the sections (durations apart), so a torn or damaged file is no checkpoint. Tables are kept in
+Arrow so that writing a version is copying, not conversion.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from schemas.receipts import Receipt
+from schemas.tables import arrow_schema
+from transforms import storage
+from transforms.keys import published_session_id, stable_hash
+
+MAGIC = b"tracemill checkpoint 1\n"
+UNDIGESTED = ("audit",)
+"""Sections that hold durations and therefore differ between equal runs."""
+HEADER_READ = 8192
+
+
+class _Header(msgspec.Struct):
+    receipt: Receipt
+    sections: list[tuple[str, int]]
+    checksum: str
+
+
+class CheckpointDefect(Exception):
+    """A file that is not a whole checkpoint; the caller treats it as missing."""
+
+
+class CheckpointKeys(msgspec.Struct, frozen=True):
+    """How keys follow from a session: salts hold options, code versions and file contents."""
+
+    project_key: bytes
+    prepared_salt: str
+    result_salt: str
+    answers: dict[str, str] = msgspec.field(default_factory=dict)
+    """Published session id → hash of its review answers."""
+
+    def __repr__(self) -> str:
+        return f"CheckpointKeys({self.prepared_salt}, {self.result_salt})"
+
+    def published_id(self, session_id: str) -> str:
+        """Returns the id under which a session is published."""
+        return published_session_id(self.project_key, session_id)
+
+    def prepared(self, session_id: str, fingerprint: str, defect: str = "") -> str:
+        """Returns the key of the prepared checkpoint."""
+        return stable_hash("prepared", session_id, fingerprint, defect, self.prepared_salt)
+
+    def result(self, session_id: str, prepared_key: str) -> str:
+        """Returns the key of the result checkpoint; ``session_id`` is the published one."""
+        return stable_hash(
+            "result", prepared_key, self.result_salt, self.answers.get(session_id, "")
+        )
+
+
+def table_bytes(row_type: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> bytes:
+    """Converts row Structs to an Arrow IPC stream with the table's derived schema."""
+    import pyarrow as pa
+
+    schema = arrow_schema(row_type)
+    columns = []
+    for field in schema:
+        values = [getattr(row, field.name) for row in rows]
+        if values and isinstance(values[0], msgspec.Struct):
+            values = [msgspec.structs.asdict(v) for v in values]
+        columns.append(pa.array(values, type=field.type))
+    return arrow_bytes(pa.Table.from_arrays(columns, schema=schema))
+
+
+def arrow_bytes(table: Any) -> bytes:
+    """Serialises an Arrow table as one IPC stream, LZ4-compressed."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table.combine_chunks())
+    return sink.getvalue().to_pybytes()
+
+
+def read_table(data: bytes) -> Any:
+    """Returns the Arrow table of a section."""
+    import pyarrow as pa
+
+    return pa.ipc.open_stream(data).read_all()
+
+
+class Checkpoint:
+    """A checkpoint that was read: its receipt and its sections."""
+
+    def __init__(self, receipt: Receipt, sections: dict[str, bytes]):
+        self.receipt = receipt
+        self.sections = sections
+
+    def table(self, name: str) -> Any:
+        """Returns the Arrow table ``tables/<name>``, or None when the checkpoint has none."""
+        data = self.sections.get(f"tables/{name}")
+        return None if data is None else read_table(data)
+
+    def lines(self, name: str) -> list[bytes]:
+        """Returns the lines of a JSONL section."""
+        return self.sections.get(name, b"").splitlines()
+
+
+class CheckpointStore:
+    """Reads and writes checkpoints below one folder (``OUTPUT/checkpoints``)."""
+
+    def __init__(self, root: str):
+        self.root = root
+
+    def uri(self, kind: str, key: str) -> str:
+        """Returns where a checkpoint lies; ``kind`` is prepared or result."""
+        return storage.join(self.root, kind, key[:2], f"{key}.ckpt")
+
+    def write(self, kind: str, receipt: Receipt, sections: Iterable[tuple[str, bytes]]) -> Receipt:
+        """Writes a checkpoint atomically; returns its receipt with digest filled in."""
+        parts = sorted(sections)
+        digest = hashlib.blake2b(digest_size=12)
+        checksum = hashlib.blake2b(digest_size=16)
+        for name, data in parts:
+            checksum.update(data)
+            if name not in UNDIGESTED:
+                digest.update(name.encode() + struct.pack("<Q", len(data)))
+                digest.update(data)
+        receipt = msgspec.structs.replace(receipt, digest=digest.hexdigest(), reused=False)
+        header = msgspec.msgpack.encode(
+            _Header(receipt, [(n, len(d)) for n, d in parts], checksum.hexdigest())
+        )
+        with storage.atomic_writer(self.uri(kind, receipt.key)) as f:
+            f.write(MAGIC + struct.pack("<I", len(header)) + header)
+            for _, data in parts:
+                f.write(data)
+        return receipt
+
+    def receipt(self, kind: str, key: str) -> Receipt | None:
+        """Returns a checkpoint's receipt without reading its sections; None when there is none."""
+        uri = self.uri(kind, key)
+        try:
+            with storage.open_read(uri) as f:
+                header, _ = _read_header(f.read(HEADER_READ), f)
+                size = sum(length for _, length in header.sections)
+                # A file of the wrong length was torn by a storage that isn't atomic.
+                if storage.is_local(uri) and f.seek(0, 2) != size + _header_end(header, f):
+                    return None
+        except (FileNotFoundError, CheckpointDefect):
+            return None
+        return msgspec.structs.replace(header.receipt, reused=True)
+
+    def read(self, kind: str, key: str) -> Checkpoint:
+        """Reads a whole checkpoint; raises CheckpointDefect when it is missing or damaged."""
+        try:
+            data = storage.read_bytes(self.uri(kind, key))
+        except FileNotFoundError:
+            raise CheckpointDefect(f"{kind} checkpoint {key} is missing") from None
+        header, at = _read_header(data, None)
+        view = memoryview(data)
+        checksum = hashlib.blake2b(digest_size=16)
+        sections = {}
+        for name, length in header.sections:
+            sections[name] = bytes(view[at : at + length])
+            checksum.update(sections[name])
+            at += length
+        if checksum.hexdigest() != header.checksum:
+            raise CheckpointDefect(f"{kind} checkpoint {key} is damaged")
+        return Checkpoint(header.receipt, sections)
+
+    def delete(self, kind: str, key: str) -> None:
+        """Removes a checkpoint; a missing one is no error."""
+        storage.delete(self.uri(kind, key))
+
+
+def _header_end(header: _Header, f: Any) -> int:
+    f.seek(len(MAGIC))
+    (length,) = struct.unpack("<I", f.read(4))
+    return len(MAGIC) + 4 + length
+
+
+def _read_header(data: bytes, more: Any) -> tuple[_Header, int]:
+    start = len(MAGIC) + 4
+    if not data.startswith(MAGIC) or len(data) < start:
+        raise CheckpointDefect("not a checkpoint")
+    (length,) = struct.unpack("<I", data[start - 4 : start])
+    if len(data) < start + length and more is not None:
+        data += more.read(start + length - len(data))
+    try:
+        header = msgspec.msgpack.decode(data[start : start + length], type=_Header)
+    except msgspec.MsgspecError as error:
+        raise CheckpointDefect(f"damaged header: {type(error).__name__}") from None
+    return header, start + length

@@ -1,0 +1,1 @@
+"""WriteShards, VerifyPrivacy and Commit: result checkpoints become one immutable version."""

@@ -1,0 +1,122 @@
+"""Commit: the last step of the graph. Checks that everything is there, then publishes.
+
+Idempotent, because a runner may run it twice: the same shards give the same manifest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from schemas.outcomes import Ledger
+from schemas.receipts import ShardSummary, VersionPlan
+from transforms import storage
+from transforms.write.manifest import build_manifest, publish
+
+
+class CommitRefused(Exception):
+    """The version was not published; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CommitSettings:
+    """What Commit must know of the run."""
+
+    output: str
+    run_id: str
+    facts: dict[str, Any]
+    """Deterministic facts for the manifest: privacy, targets, code version …"""
+
+
+def objections(plan: VersionPlan, shards: Sequence[ShardSummary]) -> list[str]:
+    """Returns why a version must not be published; empty when it may."""
+    found = []
+    numbers = sorted(s.shard for s in shards)
+    if numbers != sorted(set(numbers)):
+        found.append("a shard was written twice")
+    sessions = sum(s.sessions for s in shards)
+    if sessions != plan.sessions:
+        found.append(f"{plan.sessions} sessions went in, {sessions} are in the shards")
+    ledger = Ledger()
+    for shard in shards:
+        ledger = ledger + shard.ledger
+    if ledger != plan.ledger:
+        found.append("the shards' ledger is not the receipts' ledger")
+    if not plan.ledger.balanced:
+        found.append(f"the ledger does not balance: {msgspec.to_builtins(plan.ledger)}")
+    hits: dict[str, int] = {}
+    for shard in shards:
+        for place, n in shard.privacy_hits.items():
+            hits[place] = hits.get(place, 0) + n
+    for place, n in sorted(hits.items()):
+        found.append(f"personal data: {n} in {place}")
+    return found
+
+
+def commit(plan: VersionPlan, shards: Sequence[ShardSummary], settings: CommitSettings) -> str:
+    """Publishes a version and writes the run's summary; returns the version's name.
+
+    Raises CommitRefused, after writing the summary, when something is missing or leaks.
+    """
+    against = objections(plan, shards)
+    shards = sorted(shards, key=lambda s: s.shard)
+    _write_summary(plan, shards, settings, against)
+    if against:
+        raise CommitRefused("not published: " + "; ".join(against))
+    _write_review_queue(settings)
+    publish(settings.output, build_manifest(plan, list(shards), settings.facts))
+    return plan.version
+
+
+def _write_summary(
+    plan: VersionPlan, shards: Sequence[ShardSummary], settings: CommitSettings, against: list[str]
+) -> None:
+    counts: dict[str, int] = {}
+    for shard in shards:
+        for what, n in shard.counts.items():
+            counts[what] = counts.get(what, 0) + n
+    summary = {
+        "run_id": settings.run_id,
+        "published": not against,
+        "objections": against,
+        "version": plan.version,
+        **settings.facts,
+        "sessions": plan.sessions,
+        "failed_sessions": plan.failed_sessions,
+        "failed": plan.failed,
+        "reused_sessions": plan.reused,
+        "steps": plan.steps,
+        "examples": plan.examples,
+        "pending_examples": plan.pending,
+        "failures": plan.failures,
+        "ledger": msgspec.to_builtins(plan.ledger),
+        "counts": dict(sorted(counts.items())),
+        "rows": _rows(shards),
+    }
+    uri = storage.join(settings.output, "run", settings.run_id, "summary.json")
+    storage.write_bytes(uri, msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n")
+
+
+def _rows(shards: Sequence[ShardSummary]) -> dict[str, int]:
+    """Rows per table and training target."""
+    rows: dict[str, int] = {}
+    for shard in shards:
+        for entry in shard.files:
+            folder = entry.path.rsplit("/", 1)[0]
+            if folder.startswith(("tables/", "training/")):
+                kind = folder if folder.startswith("tables/") else f"{folder}.{entry.path[-5:]}"
+                kind = kind.replace(".rquet", " parquet").replace(".jsonl", " jsonl")
+                rows[kind] = rows.get(kind, 0) + entry.rows
+    return dict(sorted(rows.items()))
+
+
+def _write_review_queue(settings: CommitSettings) -> None:
+    """Joins the shards' review lines into the one queue file that people read."""
+    parts = storage.join(settings.output, "run", settings.run_id, "review")
+    uri = storage.join(settings.output, "review", "queue.jsonl")
+    with storage.atomic_writer(uri) as f:
+        for part in storage.walk(parts):
+            f.write(storage.read_bytes(part.uri))
