@@ -1,9 +1,9 @@
 """Records the bundled sessions again: `python examples/record.py [--only NAME …]`.
 
-A scripted person works in the demo applications of `apps/` with a real Chromium; its events, frames,
-DOM snapshots and network traffic become `sessions/<session-id>/`, and what the person did becomes
-`truth.jsonl`. Needs the `record` extra (playwright) and an installed Chromium; the environment
-variable CHROMIUM may name its executable.
+A scripted person works in the demo applications of `apps/` with a real Chromium; its events,
+frames, DOM snapshots and network traffic become `sessions/<session-id>/`, and what the person did
+becomes `truth.jsonl`. Needs the `record` extra (playwright) and an installed Chromium; the
+environment variable CHROMIUM may name its executable.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ try:
 except ImportError:
     sys.exit("record.py: playwright is missing; install it with: pip install 'tracemill[record]'")
 
+from apps.board.api import BoardApp  # noqa: E402
 from apps.mail.api import TOKEN, MailApp  # noqa: E402
+from apps.recorder import RecorderApp  # noqa: E402
 from apps.server import App, AppServer  # noqa: E402
 from apps.shop.api import ShopApp  # noqa: E402
-from recording import mail_scripts, shop_scripts  # noqa: E402
+from recording import board_scripts, mail_scripts, shop_scripts  # noqa: E402
 from recording.person import Person  # noqa: E402
 from recording.scripts import Script  # noqa: E402
 from recording.session_files import (  # noqa: E402
@@ -42,7 +44,7 @@ from recording.session_files import (  # noqa: E402
 SESSIONS_DIR = EXAMPLES_DIR / "sessions"
 TRUTH_FILE = EXAMPLES_DIR / "truth.jsonl"
 CAPTURE_SCRIPT = EXAMPLES_DIR / "recording" / "capture.js"
-SCRIPTS = [*mail_scripts.SCRIPTS, *shop_scripts.SCRIPTS]
+SCRIPTS = [*mail_scripts.SCRIPTS, *shop_scripts.SCRIPTS, *board_scripts.SCRIPTS]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -65,7 +67,7 @@ def launch(playwright: Playwright, executable: str, port: int) -> Browser:
         executable_path=executable,
         args=[
             *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-            *("--disable-component-update", "--disable-sync", "--no-first-run"),
+            *("--disable-component-update", "--disable-sync", "--no-first-run", "--lang=en-US"),
             f"--host-resolver-rules=MAP *.test 127.0.0.1:{port}",
         ],
     )
@@ -73,7 +75,7 @@ def launch(playwright: Playwright, executable: str, port: int) -> Browser:
 
 def record(playwright: Playwright, executable: str, script: Script) -> RecordedSession:
     """Lets the person of one script work, and returns what was captured."""
-    apps: list[App] = [MailApp(), ShopApp()]
+    apps: list[App] = [MailApp(), ShopApp(), BoardApp(), RecorderApp()]
     session = RecordedSession(record={}, xml_dom=script.xml_dom, sidecars=script.sidecars)
     with AppServer(apps) as server, tempfile.TemporaryDirectory() as scratch:
         browser = launch(playwright, executable, server.server_port)
@@ -83,7 +85,7 @@ def record(playwright: Playwright, executable: str, script: Script) -> RecordedS
             device_scale_factor=script.pixel_ratio,
             has_touch=script.touch,
             is_mobile=script.touch,
-            locale="en-GB",
+            locale="en-US",
             timezone_id="UTC",
             record_har_path=har,
             record_har_content="embed",

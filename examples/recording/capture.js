@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const MOVE_MS = 30;
-  const SCROLL_MS = 120;
+  const SCROLL_MS = 60;
   const MAX_TEXT = 200;
   const POINT_TYPES = [
     "mousedown", "mouseup", "mousemove", "click", "dblclick", "auxclick", "contextmenu", "wheel",
@@ -26,7 +26,7 @@
   };
   const INTERACTIVE =
     "a,button,input,select,textarea,option,label,[role=button],[role=menuitem],[role=option]," +
-    "[role=radio],[role=slider],[draggable=true],summary";
+    "[role=radio],[role=slider],[role=img],[draggable=true],li[aria-label],summary";
 
   const clip = (text) => (text || "").replace(/\s+/g, " ").trim().slice(0, MAX_TEXT);
   const round = (number) => Math.round(number * 10) / 10;

@@ -168,12 +168,12 @@ class Person:
             round(box["y"] + box["height"] * self.random.uniform(0.4, 0.6)),
         )
 
-    def move(self, target: Target) -> tuple[float, float]:
+    def move(self, target: Target, least_steps: int = 3) -> tuple[float, float]:
         """Travels to a target on a slightly bent path."""
         end_x, end_y = self._point(target)
         x, y = self._pointer
         distance = math.hypot(end_x - x, end_y - y)
-        steps = max(3, min(16, int(distance / 28)))
+        steps = max(least_steps, min(16, int(distance / 28)))
         bend = self.random.uniform(-0.1, 0.1)
         for step in range(1, steps + 1):
             part = step / steps
@@ -227,7 +227,7 @@ class Person:
         self.pause(0.1, 0.2)
         self.page.mouse.down()
         self.pause(0.1, 0.15)
-        self.move(destination)
+        self.move(destination, least_steps=16)
         self.pause(0.12, 0.2)
         self.page.mouse.up()
         self.pause(0.2, 0.4)
@@ -273,6 +273,12 @@ class Person:
                 self.page.keyboard.up(name)
             self.pause(0.12, 0.25)
 
+    def hold(self, chord: str) -> None:
+        """Presses a chord whose release nobody sees, because the recording ends with it."""
+        for name in chord.split("+"):
+            self.page.keyboard.down(name)
+            self.page.wait_for_timeout(40)
+
     def compose_accent(self, accent: str, committed: str) -> None:
         """Composes a character with a dead key, as input methods do."""
         cdp = self._devtools()
@@ -293,6 +299,37 @@ class Person:
         """Accepts a suggestion: the whole value arrives in one input event, without keys."""
         self.page.keyboard.insert_text(text)
         self.pause(0.3, 0.5)
+
+    def type_on_glass(self, text: str) -> None:
+        """Types on a screen keyboard, which tells the page characters but hardly any keys."""
+        key = {"key": "Unidentified", "code": "", "windowsVirtualKeyCode": 229}
+        for character in text:
+            self._devtools().send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **key})
+            self._devtools().send("Input.insertText", {"text": character})
+            self.page.wait_for_timeout(20)
+            self._devtools().send("Input.dispatchKeyEvent", {"type": "keyUp", **key})
+            self.page.wait_for_timeout(self.random.uniform(90, 160))
+        self.pause(0.2, 0.4)
+
+    def copy_text(self, container: Locator, text: str) -> None:
+        """Selects a piece of text by dragging over it, and copies it with the keyboard."""
+        box = container.evaluate(
+            """(element, text) => {
+                const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+                for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+                    const at = node.data.indexOf(text);
+                    if (at < 0) continue;
+                    const range = document.createRange();
+                    range.setStart(node, at);
+                    range.setEnd(node, at + text.length);
+                    const { left, right, top, bottom } = range.getBoundingClientRect();
+                    return { left, right, y: (top + bottom) / 2 };
+                }
+            }""",
+            text,
+        )
+        self.drag((box["left"] + 1, box["y"]), (box["right"], box["y"]))
+        self.press("Control+c")
 
     # Touch ----------------------------------------------------------------------------------
 

@@ -61,11 +61,17 @@ function openMenu(product) {
 }
 
 function card(product) {
+  let held = 0;
+  const release = () => clearTimeout(held);
   return h(
     "li",
     {
       class: "product",
       "aria-label": product.name,
+      // A finger that rests for half a second opens the menu, as does the right mouse button.
+      ontouchstart: () => (held = setTimeout(() => openMenu(product), 550)),
+      ontouchmove: release,
+      ontouchend: release,
       oncontextmenu: (event) => {
         event.preventDefault();
         openMenu(product);

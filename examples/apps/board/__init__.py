@@ -1,0 +1,1 @@
+"""Lanes, the kanban board of the demo."""
