@@ -1,0 +1,460 @@
+"""Reading a session's frames in order, only where they changed.
+
+A frame is compared with the last few key frames. What is pixel for pixel the same keeps its lines,
+what scrolled moves them, and only the rest is detected again; a line of text whose crop was
+recognised before, wherever it stood, is not recognised again. All caches belong to one pass over
+one session and are filled in the order of its frames, so that how work is bundled changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from transforms.privacy.pixels.engine import Box, Deadline, Line, OcrEngine, overlap
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Area = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in pixels, right/bottom exclusive."""
+
+TILE = 16
+STRIP = 64
+"""Columns that are searched for a scroll as one."""
+FULL_SHARE = 0.7
+"""Read a frame whole when more of it than this must be detected again."""
+SCROLL_SHARE = 0.1
+"""Look for a scroll when more tiles than this changed."""
+CLOSER = 0.6
+"""An older key frame is taken only if it differs in less than this share of the tiles."""
+MARGIN_X, MARGIN_Y = 48, 24
+INK_THRESHOLD = 24
+INK_PAD = 3
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A part of a frame that is a vertically moved part of an earlier one."""
+
+    source: int
+    """Number of the earlier frame, as passed to ``read``."""
+    dy: int
+    """Pixels; content moved down when positive."""
+    area: Area
+    """The part that scrolled: x0, y0, x1, y1."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one frame says."""
+
+    lines: tuple[Line, ...]
+    shift: Shift | None = None
+
+
+@dataclass
+class _KeyFrame:
+    number: int
+    size: tuple[int, int]
+    pixels: np.ndarray
+    """Padded to whole tiles and strips."""
+    reading: Reading
+
+
+class IncrementalReader:
+    """Reads the frames of one session in time order."""
+
+    def __init__(
+        self,
+        engine: OcrEngine,
+        keyframes: int = 4,
+        full_pass_every: int = 50,
+        crop_cache: int = 8192,
+    ) -> None:
+        self._engine = engine
+        self._keyframes = keyframes
+        self._full_pass_every = full_pass_every
+        self._crop_cache = crop_cache
+        self._frames: OrderedDict[bytes, _KeyFrame] = OrderedDict()
+        self._crops: OrderedDict[bytes, tuple[str, tuple[float, ...], float]] = OrderedDict()
+        self._since_full = 0
+        self.counts: Counter[str] = Counter()
+        """full, changed, repeated and scrolled frames; lines_read, lines_known; guard_missed."""
+
+    def read(
+        self, image: np.ndarray, number: int, scale: float = 1.0, deadline: Deadline | None = None
+    ) -> Reading:
+        """Returns the lines of one RGB picture; raises RecognitionTimeout and remembers nothing
+        of that frame then."""
+        height, width = image.shape[:2]
+        key = hashlib.blake2b(
+            image.tobytes() + f"{width}x{height}".encode(), digest_size=16
+        ).digest()
+        known = self._frames.get(key)
+        if known is not None:
+            self._frames.move_to_end(key)
+            self.counts["repeated"] += 1
+            # The scroll that led to the earlier copy is no scroll from the frame before this one.
+            return Reading(known.reading.lines)
+        pixels = _padded(image)
+        reading = self._read_changed(image, pixels, scale, deadline)
+        self._frames[key] = _KeyFrame(number, (height, width), pixels, reading)
+        while len(self._frames) > self._keyframes:
+            self._frames.popitem(last=False)
+        return reading
+
+    def _read_changed(
+        self, image: np.ndarray, pixels: np.ndarray, scale: float, deadline: Deadline | None
+    ) -> Reading:
+        base, changed = self._closest(pixels, image.shape[:2])
+        reading = (
+            self._update(image, pixels, base, changed, scale, deadline)
+            if base is not None
+            else None
+        )
+        guard = self._since_full + 1 >= self._full_pass_every
+        if reading is not None and not guard:
+            self._since_full += 1
+            self.counts["changed"] += 1
+            return reading
+        self._since_full = 0
+        self.counts["full"] += 1
+        lines = self._recognise(image, self._engine.detect(image, scale), deadline)
+        if reading is None:
+            return Reading(tuple(lines))
+        missed = [
+            line for line in lines if all(overlap(line.box, r.box) < 0.3 for r in reading.lines)
+        ]
+        self.counts["guard_missed"] += len(missed)
+        extra = [r for r in reading.lines if all(overlap(r.box, li.box) < 0.3 for li in lines)]
+        return Reading((*lines, *extra), reading.shift)
+
+    def _closest(
+        self, pixels: np.ndarray, size: tuple[int, int]
+    ) -> tuple[_KeyFrame | None, np.ndarray | None]:
+        best: tuple[float, _KeyFrame, np.ndarray] | None = None
+        for frame in reversed(self._frames.values()):
+            if frame.size != size:
+                continue
+            tiles = _changed_tiles(pixels, frame.pixels)
+            share = float(tiles.mean())
+            if best is None or share < CLOSER * best[0]:
+                best = (share, frame, tiles)
+            if share < 0.02:
+                break
+        return (None, None) if best is None else (best[1], best[2])
+
+    def _update(
+        self,
+        image: np.ndarray,
+        pixels: np.ndarray,
+        base: _KeyFrame,
+        changed: np.ndarray,
+        scale: float,
+        deadline: Deadline | None,
+    ) -> Reading | None:
+        """Reads what differs from ``base``; None when that is nearly everything."""
+        height, width = image.shape[:2]
+        lines = list(base.reading.lines)
+        shift = None
+        kept = [line for line in lines if not _touches_tiles(line.box, changed)]
+        known = lines
+        if changed.mean() > SCROLL_SHARE:
+            found = _find_scroll(pixels, base.pixels, changed)
+            if found is not None:
+                dy, clean, area = found
+                shift = Shift(base.number, dy, area)
+                self.counts["scrolled"] += 1
+                still = set(kept)
+                moved = [line.moved(0, dy) for line in lines if line not in still]
+                known = [*kept, *moved]
+                kept += [line for line in moved if _all_clean(line.box, clean)]
+                changed = changed & ~_tiles_within(clean)
+        areas = _whole_line_areas(_areas(changed, width, height), known, width, height)
+        if sum((a[2] - a[0]) * (a[3] - a[1]) for a in areas) > FULL_SHARE * width * height:
+            return None
+        new: list[Box] = []
+        for area in areas:
+            if deadline is not None:
+                deadline.check()
+            new += self._detect_around(image, area, scale)
+            kept = [line for line in kept if not _touch(line.box, area)]
+        boxes: list[Box] = []
+        for box in sorted(new, key=lambda b: (-(b[2] - b[0]) * (b[3] - b[1]), b)):
+            if not any(overlap(box, other) > 0.7 for other in boxes):
+                boxes.append(box)
+        kept = [line for line in kept if not any(overlap(line.box, b) > 0.6 for b in boxes)]
+        return Reading((*kept, *self._recognise(image, boxes, deadline)), shift)
+
+    def _detect_around(self, image: np.ndarray, area: Area, scale: float) -> list[Box]:
+        """Detects in a part of the picture with context, widened while it cuts a line."""
+        height, width = image.shape[:2]
+        margin_x, margin_y = int(MARGIN_X / scale), int(MARGIN_Y / scale)
+        part = _whole_blocks(
+            (area[0] - margin_x, area[1] - margin_y, area[2] + margin_x, area[3] + margin_y),
+            width,
+            height,
+        )
+        touching: list[Box] = []
+        for _ in range(3):
+            x0, y0, x1, y1 = part
+            self.counts["detected_pixels"] += (x1 - x0) * (y1 - y0)
+            touching = [
+                box
+                for box in (
+                    (b[0] + x0, b[1] + y0, b[2] + x0, b[3] + y0)
+                    for b in self._engine.detect(image[y0:y1, x0:x1], scale)
+                )
+                if _touch(box, area)
+            ]
+            wider = (
+                x0 - 320 if any(b[0] <= x0 + 3 for b in touching) else x0,
+                y0 - 32 if any(b[1] <= y0 + 2 for b in touching) else y0,
+                x1 + 320 if any(b[2] >= x1 - 3 for b in touching) else x1,
+                y1 + 32 if any(b[3] >= y1 - 2 for b in touching) else y1,
+            )
+            wider = _whole_blocks(wider, width, height)
+            if wider == part:
+                break
+            part = wider
+        return touching
+
+    def _recognise(
+        self, image: np.ndarray, boxes: Sequence[Box], deadline: Deadline | None
+    ) -> list[Line]:
+        """Recognises what no earlier crop of this session was equal to."""
+        found: dict[int, Line] = {}
+        unknown: list[tuple[int, Box, bytes]] = []
+        for index, box in enumerate(boxes):
+            x0, y0, x1, y1 = ink_box(image, box)
+            crop = image[y0:y1, x0:x1]
+            key = hashlib.blake2b(
+                crop.tobytes() + f"{x1 - x0}x{y1 - y0}".encode(), digest_size=16
+            ).digest()
+            known = self._crops.get(key)
+            if known is None:
+                unknown.append((index, (x0, y0, x1, y1), key))
+                continue
+            self._crops.move_to_end(key)
+            text, xs, score = known
+            found[index] = Line(x0, y0, x1, y1, text, tuple(x + x0 for x in xs), score)
+        self.counts["lines_known"] += len(found)
+        self.counts["lines_read"] += len(unknown)
+        read = self._engine.recognize(image, [box for _, box, _ in unknown], deadline)
+        for (index, box, key), line in zip(unknown, read, strict=True):
+            found[index] = line
+            self._crops[key] = (line.text, tuple(x - box[0] for x in line.xs), line.score)
+            if len(self._crops) > self._crop_cache:
+                self._crops.popitem(last=False)
+        return [found[i] for i in range(len(boxes)) if found[i].text]
+
+
+def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
+    """Returns a detected box snapped to the ink inside it: the same text gives the same crop
+    wherever it stands."""
+    import numpy as np
+
+    height, width = image.shape[:2]
+    x0, y0 = max(0, int(box[0])), max(0, int(box[1]))
+    x1, y1 = min(width, int(box[2] + 1)), min(height, int(box[3] + 1))
+    x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
+    crop = image[y0:y1, x0:x1].astype(np.int16)
+    background = np.median(crop.reshape(-1, 3)[::3], axis=0).astype(np.int16)
+    ink = np.abs(crop - background).max(2) > INK_THRESHOLD
+    rows, columns = np.nonzero(ink.any(1))[0], np.nonzero(ink.any(0))[0]
+    if len(rows) < 3 or len(columns) < 2:
+        return x0, y0, x1, y1
+    return (
+        max(0, x0 + int(columns[0]) - INK_PAD),
+        max(0, y0 + int(rows[0]) - INK_PAD),
+        min(width, x0 + int(columns[-1]) + 1 + INK_PAD),
+        min(height, y0 + int(rows[-1]) + 1 + INK_PAD),
+    )
+
+
+def _padded(image: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    height, width = image.shape[:2]
+    rows, columns = -height % TILE, -width % STRIP
+    return np.ascontiguousarray(np.pad(image, ((0, rows), (0, columns), (0, 0))))
+
+
+def _words(pixels: np.ndarray) -> np.ndarray:
+    """Views rows of pixels as 8-byte words: comparing those is much cheaper."""
+    import numpy as np
+
+    return pixels.reshape(pixels.shape[0], -1).view(np.uint64)
+
+
+def _changed_tiles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns which tiles differ: rows x columns of TILE x TILE pixels."""
+    differs = _words(a) != _words(b)
+    rows, words = differs.shape
+    per_tile = TILE * 3 // 8
+    by_row = differs.reshape(rows, words // per_tile, per_tile).any(2)
+    return by_row.reshape(rows // TILE, TILE, -1).any(1)
+
+
+def _find_scroll(
+    pixels: np.ndarray, before: np.ndarray, changed: np.ndarray
+) -> tuple[int, np.ndarray, Area] | None:
+    """Returns how far content moved, which pixels (rows x strips) are moved ones, and where.
+
+    Rows vote with a hash of each strip of columns, so that a scroll bar or a pane that stands
+    still beside the scrolled one does not hide the scroll.
+    """
+    import numpy as np
+
+    tile_rows = np.nonzero(changed.any(1))[0]
+    strips = changed.reshape(changed.shape[0], -1, STRIP // TILE).any((0, 2))
+    y0, y1 = int(tile_rows[0]) * TILE, (int(tile_rows[-1]) + 1) * TILE
+    per_strip = STRIP * 3 // 8
+    new = _words(pixels)[y0:y1].reshape(y1 - y0, -1, per_strip)
+    old = _words(before)[y0:y1].reshape(y1 - y0, -1, per_strip)
+    weights = np.random.RandomState(5).randint(1, 2**62, per_strip).astype(np.uint64) | np.uint64(1)
+    votes: Counter[int] = Counter()
+    comparable = 0
+    for strip in np.nonzero(strips)[0]:
+        hashes_new = (new[:, strip] * weights).sum(1, dtype=np.uint64)
+        hashes_old = (old[:, strip] * weights).sum(1, dtype=np.uint64)
+        values, first, count = np.unique(hashes_old, return_index=True, return_counts=True)
+        unique = dict(zip(values[count == 1].tolist(), first[count == 1].tolist()))
+        values, first, count = np.unique(hashes_new, return_index=True, return_counts=True)
+        for value, row in zip(values[count == 1].tolist(), first[count == 1].tolist()):
+            comparable += 1
+            if value in unique:
+                votes[row - unique[value]] += 1
+    votes.pop(0, None)
+    if not votes:
+        return None
+    dy, count = max(votes.items(), key=lambda vote: (vote[1], -abs(vote[0]), vote[0]))
+    if count < 0.2 * comparable or count < 8:
+        return None
+    clean = np.zeros((pixels.shape[0], pixels.shape[1] // STRIP), bool)
+    top, bottom = max(0, dy), min(y1 - y0, y1 - y0 + dy)
+    same = (new[top:bottom] == old[top - dy : bottom - dy]).all(2)
+    clean[y0 + top : y0 + bottom] = same & strips[None]
+    used = np.nonzero(strips)[0]
+    return dy, clean, (int(used[0]) * STRIP, y0, (int(used[-1]) + 1) * STRIP, y1)
+
+
+def _tiles_within(clean: np.ndarray) -> np.ndarray:
+    """Returns the tiles all of whose pixels are clean."""
+    import numpy as np
+
+    rows = clean.reshape(-1, TILE, clean.shape[1]).all(1)
+    return np.repeat(rows, STRIP // TILE, axis=1)
+
+
+def _all_clean(box: Box, clean: np.ndarray) -> bool:
+    x0, y0, x1, y1 = (
+        math.floor(box[0] / STRIP),
+        math.floor(box[1]) - 1,
+        math.ceil(box[2] / STRIP),
+        math.ceil(box[3]) + 1,
+    )
+    if y0 < 0 or y1 > clean.shape[0]:
+        return False
+    return bool(clean[y0:y1, x0:x1].all())
+
+
+def _touches_tiles(box: Box, tiles: np.ndarray) -> bool:
+    x0, y0 = max(0, int(box[0]) - 1) // TILE, max(0, int(box[1]) - 1) // TILE
+    return bool(tiles[y0 : int(box[3] + 1) // TILE + 1, x0 : int(box[2] + 1) // TILE + 1].any())
+
+
+def _touch(box: Sequence[float], area: Sequence[float], margin: int = 0) -> bool:
+    return (
+        box[2] > area[0] - margin
+        and box[0] < area[2] + margin
+        and box[3] > area[1] - margin
+        and box[1] < area[3] + margin
+    )
+
+
+def _areas(changed: np.ndarray, width: int, height: int) -> list[Area]:
+    """Returns rectangles around connected changed tiles, in pixels."""
+    import cv2
+    import numpy as np
+
+    near = cv2.dilate(changed.astype(np.uint8), np.ones((3, 5), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    return [
+        (
+            int(x) * TILE,
+            int(y) * TILE,
+            min(width, int(x + w) * TILE),
+            min(height, int(y + h) * TILE),
+        )
+        for x, y, w, h, _ in stats[1:count]
+        if x * TILE < width and y * TILE < height
+    ]
+
+
+def _whole_line_areas(
+    areas: list[Area], lines: Sequence[Line], width: int, height: int
+) -> list[Area]:
+    """Grows areas until they cut none of the lines, and joins those that nearly touch."""
+    while True:
+        grown = _merged([_grown_to_lines(area, lines, width, height) for area in areas])
+        if grown == areas:
+            return areas
+        areas = grown
+
+
+def _grown_to_lines(area: Area, lines: Sequence[Line], width: int, height: int) -> Area:
+    waiting = list(lines)
+    while True:
+        touched = [line for line in waiting if _touch(line.box, area, margin=4)]
+        if not touched:
+            return area
+        waiting = [line for line in waiting if line not in touched]
+        area = (
+            max(0, min(area[0], *(int(line.x0) - 4 for line in touched))),
+            max(0, min(area[1], *(int(line.y0) - 2 for line in touched))),
+            min(width, max(area[2], *(int(line.x1) + 5 for line in touched))),
+            min(height, max(area[3], *(int(line.y1) + 3 for line in touched))),
+        )
+
+
+def _merged(areas: Sequence[Area]) -> list[Area]:
+    waiting = list(areas)
+    done: list[Area] = []
+    while waiting:
+        area = waiting.pop(0)
+        near = [other for other in waiting if _touch(other, area, margin=8)]
+        if not near:
+            done.append(area)
+            continue
+        waiting = [other for other in waiting if other not in near]
+        group = [area, *near]
+        waiting.append(
+            (
+                min(a[0] for a in group),
+                min(a[1] for a in group),
+                max(a[2] for a in group),
+                max(a[3] for a in group),
+            )
+        )
+    return sorted(done)
+
+
+def _whole_blocks(
+    part: tuple[int, int, int, int], width: int, height: int
+) -> tuple[int, int, int, int]:
+    """Widens a part to multiples of 32 pixels, as the detector takes them, inside the picture."""
+    x0, x1 = _whole_range(part[0], part[2], width)
+    y0, y1 = _whole_range(part[1], part[3], height)
+    return x0, y0, x1, y1
+
+
+def _whole_range(start: int, end: int, limit: int) -> tuple[int, int]:
+    start, end = max(0, start), min(limit, end)
+    end = min(limit, start + math.ceil((end - start) / 32) * 32)
+    return max(0, end - math.ceil((end - start) / 32) * 32), end

@@ -1,0 +1,300 @@
+"""Where one session's frames show something sensitive.
+
+Frames are read first, all of them, in time order; then what the recognisers found in any frame is
+known when the others are searched. A value that is half typed or half scrolled out of sight is
+followed from the frame that shows it whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schemas.findings import Found, Region, Span
+from schemas.traces import Frame
+from transforms.images import ImageDefect
+from transforms.privacy.pixels.engine import Deadline, Line, OcrEngine
+from transforms.privacy.pixels.incremental import IncrementalReader, Reading, Shift
+from transforms.privacy.pixels.lookalikes import fold
+from transforms.privacy.pixels.regions import (
+    ValueIndex,
+    hits_by_pattern,
+    hits_by_value,
+    merged_hits,
+    region_of,
+    united,
+)
+from transforms.privacy.pixels.settings import PixelSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Located", "PixelSettings", "locate_regions"]
+
+ANY_TEXT = "TEXT"
+"""Entity of a region that was blurred unread."""
+DENSE = 1.75
+"""Picture pixels per CSS pixel from which on the detector reads at half size."""
+
+Located = tuple[dict[str, tuple[Region, ...]], tuple[Found, ...], dict[str, str], dict[str, int]]
+
+
+@dataclass
+class _Page:
+    """One frame on its way to regions."""
+
+    file: str
+    width: int
+    height: int
+    lines: tuple[Line, ...] = ()
+    shift: Shift | None = None
+    unread: tuple[Region, ...] = ()
+    """All text regions of a frame that could not be read."""
+
+
+def locate_regions(
+    frames: Sequence[Frame],
+    load: Callable[[Frame], np.ndarray],
+    find: Callable[[str], Sequence[Span]],
+    values: Sequence[Found],
+    dom_boxes: Callable[[Frame], Sequence[Region]],
+    engine: OcrEngine | None,
+    settings: PixelSettings,
+) -> Located:
+    """Returns (regions by frame file, values read in pixels, withheld frames, counts).
+
+    Args:
+      frames: of one session (or one run of a very long one), in time order.
+      load: decodes a frame to RGB, uint8, height x width x 3; raises ImageDefect.
+      find: the text side's recognisers, tolerant of OCR errors.
+      values: what text, DOM and events of the session were found to hold.
+      dom_boxes: rectangles that DOM or accessibility snapshots give for a frame, in its pixels.
+      engine: None when OCR is not installed; every frame is then withheld (``no_ocr_engine``).
+      settings: mode ``off`` finds nothing, ``withhold`` publishes no frame.
+
+    A frame that cannot be decoded is withheld with the defect's code. One whose recognition fails
+    or takes too long loses all its text regions; one where even detection fails is withheld
+    (``ocr_failed``). Counts are ``pixels/<entity>`` and ``ocr/<what>``.
+    """
+    if settings.mode == "off":
+        return {}, (), {}, {}
+    if settings.mode == "withhold":
+        return {}, (), {frame.file: "withheld" for frame in frames}, {}
+    if engine is None:
+        return {}, (), {frame.file: "no_ocr_engine" for frame in frames}, {}
+    pages, withheld, counts = _read_pages(frames, load, engine, settings)
+    regions, found = _regions_of(pages, find, values)
+    by_frame = {frame.file: frame for frame in frames}
+    located: dict[str, tuple[Region, ...]] = {}
+    for page, own in zip(pages, regions, strict=True):
+        boxes = united([*own, *page.unread, *dom_boxes(by_frame[page.file])])
+        if boxes:
+            located[page.file] = boxes
+        for region in boxes:
+            counts[f"pixels/{region.entity}"] += 1
+    return located, found, withheld, dict(sorted(counts.items()))
+
+
+def _read_pages(
+    frames: Sequence[Frame],
+    load: Callable[[Frame], np.ndarray],
+    engine: OcrEngine,
+    settings: PixelSettings,
+) -> tuple[list[_Page], dict[str, str], Counter[str]]:
+    reader = IncrementalReader(
+        engine if settings.mode != "all_text" else _Unread(engine),
+        settings.keyframes,
+        settings.full_pass_every,
+        settings.crop_cache,
+    )
+    pages: list[_Page] = []
+    withheld: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for frame in frames:
+        try:
+            image = load(frame)
+        except ImageDefect as defect:
+            withheld[frame.file] = defect.code
+            counts["ocr/undecodable"] += 1
+            continue
+        height, width = image.shape[:2]
+        page = _Page(frame.file, width, height)
+        scale = detection_scale(frame, width)
+        try:
+            reading = reader.read(image, len(pages), scale, Deadline(settings.timeout_s))
+        except Exception as error:
+            # Whatever the engine raises, the frame must not go out unread.
+            kind = "timed_out" if type(error).__name__ == "RecognitionTimeout" else "failed"
+            counts[f"ocr/{kind}"] += 1
+            try:
+                lines = _Unread(engine).lines(image, scale)
+            except Exception:
+                withheld[frame.file] = "ocr_failed"
+                continue
+            reading = Reading(tuple(lines))
+            page.unread = _all_regions(reading.lines, width, height)
+        else:
+            if settings.mode == "all_text":
+                page.unread = _all_regions(reading.lines, width, height)
+            else:
+                page.lines, page.shift = reading.lines, reading.shift
+        pages.append(page)
+    counts.update({f"ocr/{name}": n for name, n in reader.counts.items() if n})
+    return pages, withheld, counts
+
+
+class _Unread:
+    """An engine that only detects: every line reads as one unknown character."""
+
+    def __init__(self, engine: OcrEngine) -> None:
+        self._engine = engine
+
+    def detect(self, image_rgb: np.ndarray, scale: float = 1.0) -> list:
+        return self._engine.detect(image_rgb, scale)
+
+    def recognize(self, image_rgb: np.ndarray, boxes, deadline: Deadline | None = None) -> list:
+        return [Line(*box, text="?", xs=((box[0] + box[2]) / 2,), score=0.0) for box in boxes]
+
+    def lines(self, image_rgb: np.ndarray, scale: float = 1.0, deadline=None) -> list[Line]:
+        return self.recognize(image_rgb, self.detect(image_rgb, scale))
+
+
+def _all_regions(lines: Sequence[Line], width: int, height: int) -> tuple[Region, ...]:
+    regions = []
+    for line in lines:
+        pad = 0.15 * (line.y1 - line.y0)
+        regions.append(
+            Region(
+                max(0, int(line.x0 - pad)),
+                max(0, int(line.y0 - pad)),
+                min(width, int(line.x1 + pad) + 1),
+                min(height, int(line.y1 + pad) + 1),
+                ANY_TEXT,
+            )
+        )
+    return tuple(regions)
+
+
+def detection_scale(frame: Frame, width: int) -> float:
+    """Returns at what size the detector reads a frame: half for captures of dense screens."""
+    if frame.viewport is None or not frame.viewport.width:
+        return 1.0
+    # The picture may be smaller than the screen was: what counts is how large letters are in it.
+    return 0.5 if width / frame.viewport.width >= DENSE else 1.0
+
+
+def _regions_of(
+    pages: Sequence[_Page], find: Callable[[str], Sequence[Span]], values: Sequence[Found]
+) -> tuple[list[list[Region]], tuple[Found, ...]]:
+    spans: dict[str, Sequence[Span]] = {}
+
+    def find_once(text: str) -> Sequence[Span]:
+        if text not in spans:
+            spans[text] = find(text)
+        return spans[text]
+
+    by_pattern = [hits_by_pattern(page.lines, find_once) for page in pages]
+    text_index = ValueIndex(values)
+    read: dict[str, Found] = {}
+    for page_hits in by_pattern:
+        for hits in page_hits:
+            for hit in hits:
+                value = text_index.canonical(hit.value)
+                found = Found(value, hit.entity, "pixel", hit.origin != "ner" or " " in value)
+                read.setdefault(value, found)
+    known = ValueIndex([*values, *read.values()])
+    regions: list[list[Region]] = []
+    for page, page_hits in zip(pages, by_pattern, strict=True):
+        page_regions = []
+        for line, own, more in zip(
+            page.lines, page_hits, hits_by_value(page.lines, known), strict=True
+        ):
+            for hit in merged_hits([*own, *more]):
+                region = region_of(line, hit, page.width, page.height)
+                page_regions.append(
+                    Region(
+                        region.x0,
+                        region.y0,
+                        region.x1,
+                        region.y1,
+                        region.entity,
+                        known.canonical(region.value),
+                    )
+                )
+        regions.append(page_regions)
+    _follow_typing(pages, regions)
+    _follow_scrolls(pages, regions)
+    known_before = {found.value for found in values}
+    return regions, tuple(f for v, f in sorted(read.items()) if v not in known_before)
+
+
+def _follow_typing(pages: Sequence[_Page], regions: list[list[Region]]) -> None:
+    """Covers a value's beginnings in the frames before and after it stood there whole."""
+    order = range(len(pages))
+    for sequence in (list(reversed(order)), list(order)):
+        for later, earlier in itertools.pairwise(sequence):
+            if (pages[later].width, pages[later].height) != (
+                pages[earlier].width,
+                pages[earlier].height,
+            ):
+                continue
+            here = regions[earlier]
+            for region in list(regions[later]):
+                if not region.value:
+                    continue
+                for line in pages[earlier].lines:
+                    if (
+                        abs(line.y0 - region.y0) > 0.4 * (region.y1 - region.y0)
+                        or abs(line.y1 - region.y1) > 0.4 * (region.y1 - region.y0)
+                        or abs(line.x0 - region.x0) > 0.7 * (region.y1 - region.y0)
+                    ):
+                        continue
+                    typed = fold(line.text).text
+                    if not typed or not fold(region.value).text.startswith(typed):
+                        continue
+                    covered = any(
+                        r.x0 <= line.x0 + 2 and r.x1 >= line.x1 - 2 and abs(r.y0 - region.y0) < 8
+                        for r in here
+                    )
+                    if not covered:
+                        whole = max(int(line.x1) + 4, region.x0 + 1)
+                        here.append(
+                            Region(
+                                region.x0,
+                                region.y0,
+                                min(pages[earlier].width, whole),
+                                region.y1,
+                                region.entity,
+                                region.value,
+                            )
+                        )
+
+
+def _follow_scrolls(pages: Sequence[_Page], regions: list[list[Region]]) -> None:
+    """Covers what is left of a value that a scroll has pushed halfway out of its pane."""
+    for number, page in enumerate(pages):
+        shift = page.shift
+        if shift is None:
+            continue
+        before, after = regions[shift.source], regions[number]
+        cut_after = [_cut(r, shift.dy, shift.area) for r in before]
+        cut_before = [_cut(r, -shift.dy, shift.area) for r in after]
+        after.extend(r for r in cut_after if r is not None)
+        before.extend(r for r in cut_before if r is not None)
+
+
+def _cut(region: Region, dy: int, area: tuple[int, int, int, int]) -> Region | None:
+    """Returns the visible part of a region of the pane that moved across the pane's border."""
+    x0, top, x1, bottom = area
+    if region.x0 < x0 - 8 or region.x1 > x1 + 8 or region.y1 <= top or region.y0 >= bottom:
+        return None
+    y0, y1 = region.y0 + dy, region.y1 + dy
+    if y0 >= top and y1 <= bottom:
+        return None
+    y0, y1 = max(y0, top), min(y1, bottom)
+    if y1 - y0 < 2:
+        return None
+    return Region(region.x0, y0, region.x1, y1, region.entity, region.value)

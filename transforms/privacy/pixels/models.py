@@ -1,0 +1,298 @@
+"""The networks of the OCR engine: found in the installed wheels, made smaller by `models build`.
+
+The recogniser of PP-OCRv6 tells 18,710 characters apart, nearly all of them Chinese. Building keeps
+the blank and the Latin ones (its last matrix shrinks sixtyfold) and quantises weights and
+activations to int8, calibrated on lines of text from given frames. Nothing is downloaded, and the
+weights are never committed: they are derived from the wheels on the machine that needs them.
+Workers never build; without built models they use the wheels' own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RECIPE = 1
+"""Of slicing and quantising; a built model of another recipe is not used."""
+DETECTOR = ("rapidocr_onnxruntime", "ch_PP-OCRv4_det_infer.onnx")
+RECOGNISER = ("rapidocr", "PP-OCRv6_rec_small.onnx")
+INDEX = "models.json"
+KEPT_PUNCTUATION = "–—‘’“”•…€™"
+NOT_KEPT = "×"
+"""Was read for x."""
+MAX_CALIBRATION_LINES = 160
+MAX_CALIBRATION_WIDTH = 640
+
+
+class ModelError(Exception):
+    """A model cannot be built or used; the message says which, why and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelPaths:
+    """Files of the two networks and what they are."""
+
+    detector: Path
+    recogniser: Path
+    fingerprint: str
+    """Changes when other networks would read other text."""
+
+
+def models_folder() -> Path:
+    """Returns where built models lie: TRACEMILL_MODELS, else the user's cache folder."""
+    chosen = os.environ.get("TRACEMILL_MODELS")
+    if chosen:
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "tracemill" / "models"
+
+
+def locate_models(folder: Path | None) -> ModelPaths | None:
+    """Returns the networks to use: the built ones, else the wheels'; None when there are none.
+
+    Raises ModelError when a built model is damaged.
+    """
+    detector, wheel = _in_wheel(*DETECTOR), _in_wheel(*RECOGNISER)
+    if detector is None or wheel is None:
+        return None
+    built = _built(folder) if folder is not None else None
+    if built is not None:
+        path, digest = built
+        return ModelPaths(detector, path, f"{_sources()}/{RECIPE}/{digest[:16]}")
+    return ModelPaths(detector, wheel, f"{_sources()}/wheel")
+
+
+def engine_fingerprint(folder: Path | None) -> str:
+    """Names what would read the pixels, for keys of results; ``none`` without an engine."""
+    if importlib.util.find_spec("onnxruntime") is None or importlib.util.find_spec("cv2") is None:
+        return "none"
+    paths = locate_models(folder)
+    return "none" if paths is None else paths.fingerprint
+
+
+def characters_of(metadata: Mapping[str, str]) -> list[str]:
+    """Returns the character of every class of a recogniser; class 0 is the blank."""
+    if "classes" in metadata:
+        return json.loads(metadata["classes"])
+    return ["", *metadata["character"].rstrip("\n").split("\n"), " "]
+
+
+def _in_wheel(package: str, name: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:
+        return None
+    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
+        path = Path(folder) / "models" / name
+        if path.is_file():
+            return path
+    return None
+
+
+def _sources() -> str:
+    return "+".join(
+        f"{name}-{importlib.metadata.version(name)}"
+        for name in ("rapidocr-onnxruntime", "rapidocr")
+    )
+
+
+def _built(folder: Path) -> tuple[Path, str] | None:
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        name, digest = str(index["recogniser"]), str(index["sha256"])
+        if index["recipe"] != RECIPE or index["sources"] != _sources():
+            return None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{folder / INDEX}: unreadable ({type(error).__name__}); delete the folder or run "
+            "`tracemill models build` again"
+        ) from error
+    path = folder / name
+    if not path.is_file() or _sha256(path) != digest:
+        raise ModelError(
+            f"{path}: missing or not what was built; delete the folder or run "
+            "`tracemill models build` again"
+        )
+    return path, digest
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def build_models(frames: Sequence[bytes], folder: Path) -> list[str]:
+    """Builds the small recogniser from the installed wheels; returns the names of the files made.
+
+    The same frames, wheels and machine give the same bytes.
+
+    Args:
+      frames: encoded pictures of screens; lines of text in them calibrate the quantisation.
+      folder: where the models and their index go; made when it isn't there.
+
+    Raises:
+      ModelError: a package is missing, the wheel's network is not what is expected, or the frames
+        hold too little text.
+    """
+    try:
+        import onnx
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise ModelError(
+            f"building models needs the package {error.name}; install tracemill[ocr]"
+        ) from error
+    source = _in_wheel(*RECOGNISER)
+    if source is None or _in_wheel(*DETECTOR) is None:
+        raise ModelError("building models needs rapidocr and rapidocr-onnxruntime (tracemill[ocr])")
+    lines = _calibration_lines(frames)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as work:
+        sliced = Path(work) / "sliced.onnx"
+        model = onnx.load(str(source))
+        onnx.save(slice_to_latin(model), str(sliced))
+        quantised = Path(work) / "quantised.onnx"
+        _quantise(sliced, quantised, lines)
+        digest = _sha256(quantised)
+        name = f"recogniser-{digest[:16]}.onnx"
+        os.replace(quantised, folder / name)
+        index = {
+            "recipe": RECIPE,
+            "sources": _sources(),
+            "recogniser": name,
+            "sha256": digest,
+            "calibration_lines": len(lines),
+        }
+        written = Path(work) / INDEX
+        written.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(written, folder / INDEX)
+    return [name, INDEX]
+
+
+def _is_kept(character: str) -> bool:
+    return len(character) == 1 and (
+        (32 <= ord(character) < 0x180 and character not in NOT_KEPT)
+        or character in KEPT_PUNCTUATION
+    )
+
+
+def slice_to_latin(model: Any) -> Any:
+    """Returns an ONNX recogniser whose classes are the blank and Latin characters only."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    metadata = {p.key: p.value for p in model.metadata_props}
+    characters = characters_of(metadata)
+    kept = [0] + [i for i, c in enumerate(characters) if i and _is_kept(c)]
+    count = len(characters)
+    sliced = 0
+    tensors = [t for t in model.graph.initializer]
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            tensors.extend(a.t for a in node.attribute if a.name == "value")
+    for tensor in tensors:
+        if count in tensor.dims:
+            axis = list(tensor.dims).index(count)
+            values = np.take(numpy_helper.to_array(tensor), kept, axis=axis)
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
+            sliced += 1
+    if sliced != 2:
+        raise ModelError(
+            f"{RECOGNISER[1]}: expected one matrix and one bias with {count} classes, found "
+            f"{sliced} tensors; this version of rapidocr is not supported"
+        )
+    for output in model.graph.output:
+        for dimension in output.type.tensor_type.shape.dim:
+            if dimension.dim_value == count:
+                dimension.dim_value = len(kept)
+    del model.graph.value_info[:]
+    del model.metadata_props[:]
+    entry = model.metadata_props.add()
+    entry.key = "classes"
+    entry.value = json.dumps([characters[i] for i in kept])
+    return model
+
+
+def _calibration_lines(frames: Sequence[bytes]) -> list[Any]:
+    """Cuts lines of text out of the frames, as the recogniser gets them, evenly over frames."""
+    import cv2
+    import numpy as np
+
+    from transforms.privacy.pixels.engine import RECOGNISER_HEIGHT, load_engine, to_network
+
+    engine = load_engine(None)
+    share = max(4, MAX_CALIBRATION_LINES // max(1, len(frames)))
+    lines = []
+    for data in frames:
+        if len(lines) >= MAX_CALIBRATION_LINES:
+            break
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            continue
+        image = image[:, :, ::-1]
+        boxes = engine.detect(image)
+        step = max(1, len(boxes) // share)
+        for x0, y0, x1, y1 in boxes[::step][:share]:
+            crop = image[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1]
+            width = int(RECOGNISER_HEIGHT * crop.shape[1] / crop.shape[0] / 8) * 8
+            width = min(max(32, width), MAX_CALIBRATION_WIDTH)
+            lines.append(to_network(cv2.resize(crop, (width, RECOGNISER_HEIGHT)))[None])
+    if len(lines) < 16:
+        raise ModelError(
+            f"calibration needs frames with at least 16 lines of text, found {len(lines)} in "
+            f"{len(frames)} frames"
+        )
+    return lines[:MAX_CALIBRATION_LINES]
+
+
+def _quantise(source: Path, target: Path, lines: Sequence[Any]) -> None:
+    import onnx
+    from onnx import version_converter
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quant_pre_process,
+        quantize_static,
+    )
+
+    # Per-channel QDQ needs opset 13; the wheel's network has 11.
+    model = onnx.load(str(source))
+    classes = next(p.value for p in model.metadata_props if p.key == "classes")
+    onnx.save(version_converter.convert_version(model, 17), str(source))
+    prepared = source.with_name("prepared.onnx")
+    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+    name = model.graph.input[0].name
+
+    class Lines(CalibrationDataReader):
+        def __init__(self) -> None:
+            self._lines = iter(lines)
+
+        def get_next(self) -> dict[str, Any] | None:
+            line = next(self._lines, None)
+            return None if line is None else {name: line}
+
+    quantize_static(
+        str(prepared),
+        str(target),
+        Lines(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["Conv", "MatMul"],
+    )
+    model = onnx.load(str(target))
+    del model.metadata_props[:]
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "classes", classes
+    onnx.save(model, str(target))

@@ -1,0 +1,346 @@
+"""From lines of text to the rectangles that must go.
+
+Two things are looked for: what the recognisers of the text side find in the lines (their rules for
+OCR are tolerant: never a checksum as a gate), and values that were found elsewhere in the session,
+compared folded for look-alikes. Lines are searched one by one, as rows (a label and its value are
+two lines to the detector), and joined with the next where a long token wraps.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from schemas.findings import Found, Region, Span
+from transforms.privacy.pixels.engine import Line, overlap
+from transforms.privacy.pixels.lookalikes import (
+    allowed_errors,
+    approximate_end,
+    fold,
+)
+
+MIN_VALUE = 4
+"""Folded characters from which on a value is searched for in pixels."""
+FREE_OF_BOUNDARIES = 8
+"""Folded characters from which on one token boundary is enough: OCR drops spaces."""
+MIN_PART_DIGITS, MIN_PART = 4, 6
+"""Of a value that is only partly on screen: folded characters that count as it."""
+PAD_Y = 0.15
+"""Of the line's height, above and below."""
+PAD_X = 0.35
+"""Of a character's width, left and right."""
+CURSORS = "|_ "
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A sensitive stretch of one line."""
+
+    start: int
+    end: int
+    entity: str
+    value: str
+    origin: str
+
+
+Find = Callable[[str], Sequence[Span]]
+
+
+def hits_by_pattern(lines: Sequence[Line], find: Find) -> list[list[Hit]]:
+    """Returns, for every line, what the recognisers find in it, in its row and where it wraps."""
+    hits: list[list[Hit]] = [[] for _ in lines]
+    for index, line in enumerate(lines):
+        for span in find(line.text):
+            _add(hits, [(index, 0, len(line.text))], line.text, span)
+    for row in rows_of(lines):
+        if len(row) > 1:
+            text, pieces = _joined(lines, row)
+            for span in find(text):
+                if _crosses_no_gap(lines, pieces, span):
+                    _add(hits, pieces, text, span)
+    for upper, lower in wraps_of(lines):
+        head = lines[upper].text.rpartition(" ")[2]
+        tail = lines[lower].text.partition(" ")[0]
+        text = head + tail
+        offset = len(lines[upper].text) - len(head)
+        pieces = [(upper, -offset, len(head)), (lower, len(head), len(text))]
+        for span in find(text):
+            if span.start < len(head) < span.end:
+                _add(hits, pieces, text, span)
+    return hits
+
+
+def _add(
+    hits: list[list[Hit]], pieces: Sequence[tuple[int, int, int]], text: str, span: Span
+) -> None:
+    """Adds a span of a joined text to the lines it lies in.
+
+    A piece is (line, where in the text the line's first character would be, where the piece ends).
+    """
+    value = text[span.start : span.end]
+    for index, start, end in pieces:
+        first, last = max(span.start, start, 0), min(span.end, end)
+        if first < last:
+            hits[index].append(Hit(first - start, last - start, span.entity, value, span.origin))
+
+
+def rows_of(lines: Sequence[Line]) -> list[list[int]]:
+    """Returns the lines that stand side by side, left to right, as indices."""
+    rows: list[list[int]] = []
+    order = sorted(range(len(lines)), key=lambda i: (lines[i].y0 + lines[i].y1, lines[i].x0))
+    for index in order:
+        line = lines[index]
+        for row in reversed(rows[-8:]):
+            last = lines[row[-1]]
+            shared = min(line.y1, last.y1) - max(line.y0, last.y0)
+            heights = sorted((line.y1 - line.y0, last.y1 - last.y0))
+            if shared > 0.5 * heights[0] and heights[1] < 2 * heights[0]:
+                row.append(index)
+                break
+        else:
+            rows.append([index])
+    return [sorted(row, key=lambda i: (lines[i].x0, i)) for row in rows]
+
+
+def _joined(lines: Sequence[Line], row: Sequence[int]) -> tuple[str, list[tuple[int, int, int]]]:
+    text, pieces = "", []
+    for index in row:
+        if text:
+            text += " "
+        pieces.append((index, len(text), len(text) + len(lines[index].text)))
+        text += lines[index].text
+    return text, pieces
+
+
+def _crosses_no_gap(
+    lines: Sequence[Line], pieces: Sequence[tuple[int, int, int]], span: Span
+) -> bool:
+    """Whether a span of a row stays within one line or crosses only a gap like a word space."""
+    touched = [index for index, start, end in pieces if start < span.end and end > span.start]
+    return all(
+        lines[right].x0 - lines[left].x1 < 0.9 * (lines[left].y1 - lines[left].y0)
+        for left, right in itertools.pairwise(touched)
+    )
+
+
+def wraps_of(lines: Sequence[Line]) -> list[tuple[int, int]]:
+    """Returns pairs (upper, lower) of lines where a paragraph may have wrapped inside a token."""
+    pairs = []
+    order = sorted(range(len(lines)), key=lambda i: lines[i].y0)
+    tops = [lines[i].y0 for i in order]
+    for upper, line in enumerate(lines):
+        height = line.y1 - line.y0
+        start = bisect.bisect_left(tops, line.y1 - 0.4 * height)
+        end = bisect.bisect_right(tops, line.y1 + 1.1 * height)
+        for lower in order[start:end]:
+            other = lines[lower]
+            if lower == upper or not 0.5 * height < other.y1 - other.y0 < 2 * height:
+                continue
+            if abs(other.x0 - line.x0) < 2 * height and line.x1 > other.x1 - 2 * height:
+                pairs.append((upper, lower))
+    return pairs
+
+
+class ValueIndex:
+    """Values found elsewhere in the session, searched for in lines of text."""
+
+    def __init__(self, values: Iterable[Found]) -> None:
+        self._values: dict[str, Found] = {}
+        for found in values:
+            folded = fold(found.value).text
+            if found.propagates and len(folded) >= MIN_VALUE:
+                self._values.setdefault(folded, found)
+        self._starts: dict[str, str] = {}
+        self._ends: dict[str, str] = {}
+        for folded, found in self._values.items():
+            least = MIN_PART_DIGITS if _has_digits(found.value) else MIN_PART
+            for length in range(least, len(folded)):
+                self._starts.setdefault(folded[:length], folded)
+                self._ends.setdefault(folded[-length:], folded)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def canonical(self, text: str) -> str:
+        """Returns the known value that a text is a reading of, else the text."""
+        found = self._values.get(fold(text).text)
+        return found.value if found is not None else text
+
+    def search(self, texts: Sequence[str]) -> dict[str, list[Hit]]:
+        """Returns the hits in each text that has any."""
+        hits: dict[str, list[Hit]] = {}
+        folded_texts = [fold(text) for text in texts]
+        offsets, whole = [], []
+        position = 0
+        for folded in folded_texts:
+            offsets.append(position)
+            whole.append(folded.text)
+            position += len(folded.text) + 1
+        haystack = "\n".join(whole)
+        for value, found in self._values.items():
+            for start, end in _occurrences(haystack, value):
+                number = bisect.bisect_right(offsets, start) - 1
+                folded = folded_texts[number]
+                first, last = start - offsets[number], end - offsets[number]
+                if not _at_boundaries(folded, first, last, len(value)):
+                    continue
+                hits.setdefault(texts[number], []).append(
+                    Hit(
+                        folded.at[first],
+                        folded.at[last - 1] + 1,
+                        found.entity,
+                        found.value,
+                        "value",
+                    )
+                )
+        for text, folded in zip(texts, folded_texts, strict=True):
+            for hit in self._partial(text, folded):
+                hits.setdefault(text, []).append(hit)
+        return hits
+
+    def _partial(self, text: str, folded) -> Iterable[Hit]:
+        """Finds a value that is half typed (its beginning ends the line) or scrolled sideways
+        (its end is the whole line)."""
+        end = len(folded.text)
+        for start in sorted(folded.starts):
+            value = self._starts.get(folded.text[start:end])
+            if value is not None and (start == 0 or end - start >= len(value) / 2):
+                found = self._values[value]
+                yield Hit(folded.at[start], len(text), found.entity, found.value, "value")
+                return
+        value = self._ends.get(folded.text)
+        if value is not None and end >= len(value) / 2:
+            found = self._values[value]
+            yield Hit(0, len(text), found.entity, found.value, "value")
+
+
+def _has_digits(value: str) -> bool:
+    return sum(c.isdigit() for c in value) >= 3
+
+
+def _at_boundaries(folded, start: int, end: int, length: int) -> bool:
+    opens, closes = start in folded.starts, end in folded.ends
+    if length >= FREE_OF_BOUNDARIES:
+        return opens or closes
+    return opens and closes
+
+
+def _occurrences(haystack: str, value: str) -> Iterable[tuple[int, int]]:
+    """Yields where a value stands, read with at most the errors allowed for it.
+
+    With n errors at least one of n + 1 pieces of the value is read as it is.
+    """
+    errors = allowed_errors(value)
+    if not errors:
+        start = haystack.find(value)
+        while start >= 0:
+            yield start, start + len(value)
+            start = haystack.find(value, start + 1)
+        return
+    seen: set[int] = set()
+    size = len(value) // (errors + 1)
+    for piece in range(errors + 1):
+        offset = piece * size
+        part = value[offset : offset + size] if piece < errors else value[offset:]
+        at = haystack.find(part)
+        while at >= 0:
+            for start in range(max(0, at - offset - errors), at - offset + errors + 1):
+                if start in seen:
+                    continue
+                seen.add(start)
+                end = approximate_end(haystack, value, start, errors)
+                if end is not None and "\n" not in haystack[start:end] and end > start:
+                    yield start, end
+            at = haystack.find(part, at + 1)
+
+
+def hits_by_value(lines: Sequence[Line], index: ValueIndex) -> list[list[Hit]]:
+    """Returns, for every line, the known values in it and in what it wraps into."""
+    hits: list[list[Hit]] = [[] for _ in lines]
+    found = index.search(list(dict.fromkeys(line.text for line in lines)))
+    for number, line in enumerate(lines):
+        hits[number] += found.get(line.text, [])
+    joined = {}
+    for upper, lower in wraps_of(lines):
+        joined.setdefault(lines[upper].text + " " + lines[lower].text, []).append((upper, lower))
+    for row in rows_of(lines):
+        for left, right in itertools.pairwise(row):
+            if lines[right].x0 - lines[left].x1 < 2 * (lines[left].y1 - lines[left].y0):
+                text = lines[left].text + " " + lines[right].text
+                joined.setdefault(text, []).append((left, right))
+    for text, among in index.search(list(joined)).items():
+        for first, second in joined[text]:
+            head = len(lines[first].text)
+            for hit in among:
+                if hit.start < head < hit.end:
+                    hits[first].append(Hit(hit.start, head, hit.entity, hit.value, hit.origin))
+                    hits[second].append(
+                        Hit(0, hit.end - head - 1, hit.entity, hit.value, hit.origin)
+                    )
+    return hits
+
+
+def region_of(line: Line, hit: Hit, width: int, height: int) -> Region:
+    """Returns the rectangle of a stretch of a line, padded, inside the picture."""
+    xs, size = line.xs, line.y1 - line.y0
+    start, end = max(0, hit.start), min(len(xs), hit.end)
+    character = (line.x1 - line.x0) / max(1, len(xs))
+    x0 = line.x0 if start == 0 else (xs[start - 1] + xs[start]) / 2
+    x1 = line.x1 if end >= len(xs) else (xs[end - 1] + xs[end]) / 2
+    pad_x, pad_y = PAD_X * character + 1, PAD_Y * size
+    return Region(
+        max(0, math.floor(x0 - pad_x)),
+        max(0, math.floor(line.y0 - pad_y)),
+        min(width, math.ceil(x1 + pad_x)),
+        min(height, math.ceil(line.y1 + pad_y)),
+        hit.entity,
+        hit.value,
+    )
+
+
+def merged_hits(hits: Iterable[Hit]) -> list[Hit]:
+    """Joins overlapping stretches of one line; the longest names the entity."""
+    merged: list[Hit] = []
+    for hit in sorted(hits, key=lambda h: (h.start, -h.end, h.origin != "value", h.entity)):
+        if hit.end <= hit.start:
+            continue
+        if merged and hit.start < merged[-1].end:
+            last = merged[-1]
+            longer = last if last.end - last.start >= hit.end - hit.start else hit
+            end = max(last.end, hit.end)
+            merged[-1] = Hit(last.start, end, longer.entity, longer.value, longer.origin)
+        else:
+            merged.append(hit)
+    return merged
+
+
+def united(regions: Iterable[Region]) -> tuple[Region, ...]:
+    """Joins rectangles that mostly lie in one another, so that each place is drawn once."""
+    waiting = sorted(
+        set(regions), key=lambda r: (-(r.x1 - r.x0) * (r.y1 - r.y0), r.y0, r.x0, r.entity, r.value)
+    )
+    kept: list[Region] = []
+    for region in waiting:
+        if region.x1 <= region.x0 or region.y1 <= region.y0:
+            continue
+        for number, other in enumerate(kept):
+            if overlap(_box(region), _box(other)) > 0.6:
+                kept[number] = Region(
+                    min(region.x0, other.x0),
+                    min(region.y0, other.y0),
+                    max(region.x1, other.x1),
+                    max(region.y1, other.y1),
+                    other.entity,
+                    other.value or region.value,
+                )
+                break
+        else:
+            kept.append(region)
+    return tuple(sorted(kept, key=lambda r: (r.y0, r.x0, r.y1, r.x1, r.entity)))
+
+
+def _box(region: Region) -> tuple[float, float, float, float]:
+    return (region.x0, region.y0, region.x1, region.y1)
