@@ -84,9 +84,9 @@ class FindSessions(beam.PTransform):
             )
             | "SpreadSessions" >> beam.Reshuffle()
             | "LookUpCheckpoints"
-            >> beam.ParDo(
-                _LookUpCheckpoints(self.checkpoints, self.keys, self.anew)
-            ).with_outputs(TO_DO, PREPARED, DONE)
+            >> beam.ParDo(_LookUpCheckpoints(self.checkpoints, self.keys, self.anew)).with_outputs(
+                TO_DO, PREPARED, DONE
+            )
         )
         return {
             "to_do": looked_up[TO_DO] | "ToDo" >> beam.Map(_same).with_output_types(SessionWork),

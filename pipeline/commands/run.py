@@ -1,0 +1,57 @@
+"""``tracemill run``: the job."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pipeline.cli import job_options
+from pipeline.options import Options
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the job and names what it wrote."""
+    options = job_options("run", "Turn recorded sessions into a dataset.", arguments)
+    return run_and_report(options)
+
+
+def run_and_report(options: Options, anew: frozenset[str] = frozenset()) -> int:
+    """Runs the job with a live line; returns the exit code."""
+    from pipeline import report
+    from pipeline.runner import InfrastructureError, run
+    from transforms import storage
+
+    try:
+        outcome = run(options, anew, report.Report(total=None))
+    except (InfrastructureError, storage.StorageError) as error:
+        print(f"tracemill run: {error}", file=sys.stderr)
+        return 3
+    output = (options.output or "").rstrip("/")
+    if not outcome.computed:
+        print(
+            f"nothing to do: all {outcome.summary['sessions']} sessions are in version "
+            f"{outcome.version} of {output}; {outcome.seconds:.1f} s"
+        )
+        return _exit_code(outcome.summary, options)
+    for line in report.ending(output, outcome.summary, outcome.seconds):
+        print(line)
+    if storage.is_local(output):
+        report.write_page(output, outcome.summary, outcome.seconds)
+        for line in report.first_example(str(storage.local_path(output))):
+            print(line)
+    return _exit_code(outcome.summary, options)
+
+
+def _exit_code(summary: dict, options: Options) -> int:
+    if summary.get("counts", {}).get("failures/internal_error"):
+        print("tracemill run: internal errors; see failures", file=sys.stderr)
+        return 3
+    failed, all_of_them = summary["failed_sessions"], summary["sessions"]
+    if all_of_them and failed / all_of_them > options.max_failure_ratio:
+        print(
+            f"tracemill run: {failed} of {all_of_them} sessions failed, more than "
+            f"--max_failure_ratio {options.max_failure_ratio}",
+            file=sys.stderr,
+        )
+        return 1
+    return 0

@@ -1,0 +1,188 @@
+"""Runs the job: nothing to do, or the graph on the runner that was asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from pipeline.options import Options, UsageError
+from pipeline.settings import RunSettings, resolve
+from schemas.receipts import Receipt, VersionPlan
+from transforms import storage
+from transforms.checkpoints import CheckpointStore
+from transforms.ingest.find import InputError, find_sessions
+from transforms.write.manifest import read_manifest
+from transforms.write.plan import PlanVersion
+
+DEFAULT_RUNNER = "FnApiRunner"
+"""In process. ``DirectRunner`` would first look for a binary on the internet."""
+
+
+class InfrastructureError(Exception):
+    """Storage, a runner or a commit failed: exit code 3."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    run_id: str
+    version: str
+    summary: dict[str, Any]
+    computed: bool
+    """False: every session was done before, and the version was published before."""
+    seconds: float
+
+
+def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None) -> Outcome:
+    """Runs the job to its end.
+
+    Raises UsageError before anything starts, InfrastructureError when it could not be finished.
+    ``report`` is told what is going on (see ``pipeline.report``).
+    """
+    started = time.monotonic()
+    settings = resolve(options)
+    with _only_run(options.output or ""):
+        try:
+            plan = None if anew else finished_plan(settings)
+        except InputError as error:
+            raise UsageError(str(error)) from None
+        manifest = read_manifest(options.output or "") if plan else None
+        if plan and manifest and manifest["version"] == plan.version:
+            return Outcome("", plan.version, manifest, False, time.monotonic() - started)
+        summary = _run_graph(settings, anew, report)
+    return Outcome(settings.run_id, summary["version"], summary, True, time.monotonic() - started)
+
+
+def finished_plan(settings: RunSettings) -> VersionPlan | None:
+    """Returns the version's plan when every session's result exists already, else None.
+
+    Needs no Beam: a run with nothing to do answers in the time that listing takes.
+    """
+    o = settings.options
+    store = CheckpointStore(settings.checkpoints)
+    receipts: list[Receipt] = []
+    refs = find_sessions(o.input, fingerprint=o.fingerprint)
+    for ref in refs:
+        key = settings.keys.prepared(ref.session_id, ref.fingerprint, ref.defect)
+        session_id = settings.keys.published_id(ref.session_id)
+        receipt = store.receipt("result", settings.keys.result(session_id, key))
+        if receipt is None or receipt.volatile:
+            return None
+        receipts.append(receipt)
+    return PlanVersion(settings.writing, int(o.max_shard_mb * 1e6)).plan(receipts)
+
+
+def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict[str, Any]:
+    import apache_beam as beam
+
+    from pipeline.graph import build_graph
+
+    o = settings.options
+    output = o.output or ""
+    run_folder = storage.join(output, "run", settings.run_id)
+    progress = None
+    if storage.is_local(output):
+        storage.make_folder(run_folder)
+        progress = os.path.join(str(storage.local_path(run_folder)), "progress.log")
+    _quiet_beam()
+    pipeline = beam.Pipeline(options=beam_options(o))
+    build_graph(pipeline, settings, anew, progress)
+    watching = report.watch(progress) if report and progress else contextlib.nullcontext()
+    try:
+        with watching:
+            pipeline.run().wait_until_finish()
+    except Exception as error:
+        summary = _read_summary(run_folder)
+        if summary and not summary["published"]:
+            raise InfrastructureError("; ".join(summary["objections"])) from None
+        if o.fail_fast:
+            raise
+        raise InfrastructureError(_first_line(error)) from error
+    summary = _read_summary(run_folder)
+    if summary is None:
+        raise InfrastructureError(f"{run_folder}: the run ended without a summary")
+    if progress:
+        _link_latest(output, settings.run_id)
+    return summary
+
+
+def _first_line(error: BaseException) -> str:
+    """Says what went wrong without a record's text: only our own error types speak."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, storage.StorageError | OSError):
+            return f"{type(cause).__name__}: {cause}"
+        cause = cause.__cause__ or cause.__context__
+    return f"the runner failed with {type(error).__name__}; its log has the stack"
+
+
+def beam_options(options: Options) -> Any:
+    """Returns Beam's PipelineOptions: what the user passed on, and what this job needs.
+
+    ``schemas.coders`` is a plugin, because a worker must know our coder before it reads the graph.
+    """
+    from apache_beam.options.pipeline_options import (
+        PipelineOptions,
+        SetupOptions,
+        StandardOptions,
+    )
+
+    made = PipelineOptions(list(options.beam))
+    if not made.view_as(StandardOptions).runner:
+        made.view_as(StandardOptions).runner = DEFAULT_RUNNER
+    setup = made.view_as(SetupOptions)
+    setup.save_main_session = False
+    setup.beam_plugins = [*(setup.beam_plugins or []), "schemas.coders"]
+    return made
+
+
+def _quiet_beam() -> None:
+    """Beam's warnings about what this job does on purpose only hide its real ones."""
+    for name in ("apache_beam", "root"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _read_summary(run_folder: str) -> dict[str, Any] | None:
+    try:
+        data = storage.read_bytes(storage.join(run_folder, "summary.json"))
+    except FileNotFoundError:
+        return None
+    return msgspec.json.decode(data)
+
+
+def _link_latest(output: str, run_id: str) -> None:
+    folder = storage.local_path(output) / "run"
+    temporary = folder / f".latest.{os.getpid()}"
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    os.symlink(run_id, temporary)
+    os.replace(temporary, folder / "latest")
+
+
+@contextlib.contextmanager
+def _only_run(output: str) -> Iterator[None]:
+    """Refuses a second run on one local output while the first is at work."""
+    if not storage.is_local(output):
+        yield
+        return
+    folder = storage.local_path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("a+b")
+    except OSError as error:
+        raise InfrastructureError(f"{output}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{output}: another run is at work there") from None
+        yield

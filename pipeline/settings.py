@@ -1,0 +1,186 @@
+"""From Options to what the stages need: catalogue, rules, keys, places."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.options import Options, UsageError, affecting
+from pipeline.versions import code_version, distribution_version
+from schemas.catalogue import Catalogue
+from transforms import storage
+from transforms.catalogue import CatalogueError, load_catalogue
+from transforms.checkpoints import CheckpointKeys
+from transforms.classify.offline import OfflineClassifier
+from transforms.classify.transforms import ClassificationSettings
+from transforms.ingest.network import ConfigError, NetworkRules, load_network_rules
+from transforms.ingest.read import ReadLimits
+from transforms.keys import ProjectKeyError, keyed_hex, load_project_key, stable_hash
+from transforms.normalize.match import MatchSettings
+from transforms.privacy.publish import PublishSettings
+from transforms.privacy.transforms import PrivacySettings
+from transforms.synthesize.examples import SynthesisSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSettings:
+    """One run, resolved. Everything a stage is built from comes from here."""
+
+    options: Options
+    run_id: str
+    catalogue: Catalogue
+    rules: NetworkRules
+    keys: CheckpointKeys
+    writing: str
+    """Hash of what only decides how a version is written."""
+    config_hash: str
+
+    @property
+    def checkpoints(self) -> str:
+        """Folder of the checkpoints."""
+        return storage.join(self.options.output or "", "checkpoints")
+
+    @property
+    def limits(self) -> ReadLimits:
+        """Limits of reading."""
+        return ReadLimits(
+            max_line_bytes=self.options.max_line_bytes, max_bad_lines=self.options.max_bad_lines
+        )
+
+    @property
+    def match(self) -> MatchSettings:
+        """Settings of observation matching."""
+        return MatchSettings(
+            max_observation_age_s=self.options.max_observation_age_s,
+            split_idle_s=self.options.split_idle_s,
+            max_frames=self.options.max_frames,
+        )
+
+    @property
+    def synthesis(self) -> SynthesisSettings:
+        """Settings of example synthesis."""
+        o = self.options
+        return SynthesisSettings(
+            maps=o.action_tool_map,
+            partial_examples=o.partial_examples,
+            code_version=code_version("result"),
+            images=o.images,
+            nested_tool_calls=not o.flat_tool_calls,
+            configurations=o.configurations,
+        )
+
+    @property
+    def privacy(self) -> PrivacySettings:
+        """Settings of the PrivacyFilter."""
+        return PrivacySettings(enabled=self.options.privacy == "on")
+
+    @property
+    def publishing(self) -> PublishSettings:
+        """How frames are published."""
+        o = self.options
+        return PublishSettings(o.output or "", o.frame_format, o.max_frame_px)
+
+    @property
+    def classification(self) -> ClassificationSettings:
+        """Who classifies, once per model configuration."""
+        makers = tuple(
+            functools.partial(OfflineClassifier, configuration=c)
+            for c in self.options.configurations
+        )
+        return ClassificationSettings(makers, self.options.min_confidence)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What manifest and summary say of the configuration; deterministic, without secrets."""
+        o = self.options
+        return {
+            "privacy": o.privacy,
+            "targets": list(o.target_names),
+            "images": o.images,
+            "classifier": o.classifier,
+            "model": o.model,
+            "model_configurations": list(o.configurations),
+            "min_confidence": o.min_confidence,
+            "catalogue": self.catalogue.fingerprint,
+            "code": {part: code_version(part) for part in ("prepared", "result", "version")},
+            "tracemill": distribution_version(),
+        }
+
+
+def new_run_id() -> str:
+    """Returns a run id that sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def resolve(options: Options) -> RunSettings:
+    """Loads and checks every file that the options name; raises UsageError."""
+    try:
+        catalogue = load_catalogue(options.suite or "")
+        rules = load_network_rules(options.network_rules)
+        project_key = load_project_key(options.project_key_file)
+    except (CatalogueError, ConfigError, ProjectKeyError) as error:
+        raise UsageError(str(error)) from None
+    check_against_catalogue(options, catalogue)
+    prepared = affecting(options, "prepared") | {"code": code_version("prepared")}
+    result = affecting(options, "result") | {
+        "code": code_version("result"),
+        "catalogue": catalogue.fingerprint,
+        "prompt": "",
+    }
+    version = affecting(options, "version") | {"code": code_version("version")}
+    keys = CheckpointKeys(
+        project_key=project_key,
+        # The key decides published ids and surrogates, so it is part of the salt, as an HMAC.
+        prepared_salt=stable_hash(prepared, keyed_hex(project_key, "salt")),
+        result_salt=stable_hash(result),
+        answers=review_answers(options.output or ""),
+    )
+    return RunSettings(
+        options=options,
+        run_id=new_run_id(),
+        catalogue=catalogue,
+        rules=rules,
+        keys=keys,
+        writing=stable_hash(version),
+        config_hash=stable_hash(prepared, result, version),
+    )
+
+
+def check_against_catalogue(options: Options, catalogue: Catalogue) -> None:
+    """Refuses maps and targets that don't exist, naming those that do."""
+    from transforms.synthesize.targets import TARGETS
+
+    for target in options.target_names:
+        if target not in TARGETS:
+            raise UsageError(f"--targets {target}: one of {', '.join(sorted(TARGETS))}")
+    if not options.target_names:
+        raise UsageError(f"--targets is empty: name some of {', '.join(sorted(TARGETS))}")
+    known = {name for m in catalogue.action_tool_maps for name in (m.id, m.name)}
+    for name in options.action_tool_map:
+        if name not in known:
+            names = ", ".join(m.name for m in catalogue.action_tool_maps) or "none"
+            raise UsageError(f"--action_tool_map {name}: {options.suite} has {names}")
+
+
+def review_answers(output: str) -> dict[str, str]:
+    """Returns session id → hash of its lines in ``review/answers.jsonl``."""
+    try:
+        data = storage.read_bytes(storage.join(output, "review", "answers.jsonl"))
+    except FileNotFoundError:
+        return {}
+    lines: dict[str, list[str]] = {}
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            session_id = json.loads(line)["session_id"]
+        except (ValueError, KeyError, TypeError):
+            raise UsageError(
+                f"review/answers.jsonl:{number}: takes a JSON object with session_id"
+            ) from None
+        lines.setdefault(session_id, []).append(line.decode("utf-8", "replace"))
+    return {session_id: stable_hash(texts) for session_id, texts in lines.items()}

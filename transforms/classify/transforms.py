@@ -1,0 +1,154 @@
+"""PTransforms of the classify stage: SegmentTrajectories and ClassifySegments."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+
+from schemas.catalogue import Catalogue
+from schemas.outcomes import Failure
+from schemas.receipts import Receipt
+from schemas.work import ResultWork
+from transforms import prepared
+from transforms.checkpoints import CheckpointStore
+from transforms.classify.classifier import Classifier
+from transforms.classify.segment import segment_trajectory
+from transforms.classify.session import classify_segments
+from transforms.classify.suites import choose_suite
+from transforms.stage import SessionDoFn
+
+
+class _ReadPrepared(beam.DoFn):
+    """Receipt → the scrubbed session behind it."""
+
+    def __init__(self, root: str):
+        self.root = root
+
+    def setup(self) -> None:
+        self.store = CheckpointStore(self.root)
+
+    def process(self, receipt: Receipt) -> Iterator[ResultWork]:
+        checkpoint = self.store.read(prepared.KIND, receipt.key)
+        yield ResultWork(
+            receipt=receipt, key=receipt.result_key, prepared=prepared.read_state(checkpoint)
+        )
+
+
+class _ResultDoFn(SessionDoFn):
+    """A stage of the second half; a session that failed in the first passes it untouched."""
+
+    def process(self, work: ResultWork) -> Iterator[ResultWork]:
+        if work.prepared.failed:
+            yield work
+        else:
+            yield from super().process(work)
+
+
+class _SegmentTrajectories(_ResultDoFn):
+    stage = "SegmentTrajectories"
+
+    def __init__(self, catalogue: Catalogue, fail_fast: bool):
+        super().__init__(fail_fast)
+        self.catalogue = catalogue
+
+    def apply(self, work: ResultWork) -> ResultWork:
+        suite = choose_suite(work.prepared, self.catalogue)
+        if isinstance(suite, Failure):
+            return msgspec.structs.replace(work, failures=(*work.failures, suite))
+        return msgspec.structs.replace(
+            work, suite_id=suite.id, segments=segment_trajectory(work.prepared, suite)
+        )
+
+    def size_in(self, work: ResultWork) -> int:
+        return len(work.prepared.steps)
+
+    def size_out(self, work: ResultWork) -> int:
+        return len(work.segments)
+
+
+@dataclasses.dataclass
+class SegmentTrajectories(beam.PTransform):
+    """Reads prepared sessions, chooses each one's Suite and cuts its steps into segments."""
+
+    checkpoints: str
+    catalogue: Catalogue
+    fail_fast: bool = False
+
+    def expand(self, receipts: Any) -> Any:
+        """Receipt → ResultWork with suite and segments."""
+        return (
+            receipts
+            | "ReadPrepared"
+            >> beam.ParDo(_ReadPrepared(self.checkpoints)).with_output_types(ResultWork)
+            | "SegmentSession"
+            >> beam.ParDo(_SegmentTrajectories(self.catalogue, self.fail_fast)).with_output_types(
+                ResultWork
+            )
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationSettings:
+    """Who classifies, and from where on it is believed."""
+
+    classifiers: tuple[Callable[[], Classifier], ...]
+    """One maker per model configuration; called on the worker."""
+    min_confidence: float = 0.8
+
+
+class _ClassifySegments(_ResultDoFn):
+    stage = "ClassifySegments"
+
+    def __init__(self, settings: ClassificationSettings, catalogue: Catalogue, fail_fast: bool):
+        super().__init__(fail_fast)
+        self.settings, self.catalogue = settings, catalogue
+
+    def setup(self) -> None:
+        self.classifiers = [make() for make in self.settings.classifiers]
+        self.suites = {s.id: s for s in self.catalogue.suites}
+
+    def apply(self, work: ResultWork) -> ResultWork:
+        made = tuple(
+            found
+            for number, classifier in enumerate(self.classifiers)
+            for found in classify_segments(
+                work.prepared,
+                self.suites[work.suite_id or ""],
+                work.segments,
+                classifier,
+                self.settings.min_confidence,
+                configuration=number,
+            )
+        )
+        return msgspec.structs.replace(work, classifications=made)
+
+    def size_in(self, work: ResultWork) -> int:
+        return len(work.segments)
+
+    def size_out(self, work: ResultWork) -> int:
+        return len(work.classifications)
+
+    def decisions(self, work: ResultWork) -> dict[str, Any]:
+        made: dict[str, int] = {}
+        for found in work.classifications:
+            made[found.status] = made.get(found.status, 0) + 1
+        return dict(sorted(made.items()))
+
+
+@dataclasses.dataclass
+class ClassifySegments(beam.PTransform):
+    """Finds out which canonical action each segment is, once per model configuration."""
+
+    settings: ClassificationSettings
+    catalogue: Catalogue
+    fail_fast: bool = False
+
+    def expand(self, sessions: Any) -> Any:
+        """ResultWork with segments → with classifications."""
+        return sessions | "ClassifySession" >> beam.ParDo(
+            _ClassifySegments(self.settings, self.catalogue, self.fail_fast)
+        ).with_output_types(ResultWork)
