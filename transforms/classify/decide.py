@@ -17,9 +17,7 @@ REDACTED = "<REDACTED>"
 NOISE_REASON = "no_canonical_action"
 
 
-def decide(
-    classification: Classification, suite: Suite, min_confidence: float
-) -> Classification:
+def decide(classification: Classification, suite: Suite, min_confidence: float) -> Classification:
     """Returns the classification with its status, reasons, and a confidence that is a number 0–1.
 
     ``failed`` for a label that the Suite doesn't have (``unknown_action``); ``none`` for noise at
@@ -50,7 +48,8 @@ def decide(
 
 _OWN_REASONS = frozenset(
     "abstained missing_confidence low_confidence unknown_action missing_parameter "
-    "unknown_parameter ungrounded_parameter redacted_parameter wrong_type no_canonical_action".split()
+    "unknown_parameter ungrounded_parameter redacted_parameter wrong_type "
+    "no_canonical_action".split()
 )
 
 
@@ -78,13 +77,9 @@ def _parameter_faults(classification: Classification, action: CanonicalAction) -
 def _has_type(value: Any, kind: str) -> bool:
     if kind == "NUMBER":
         return (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and math.isfinite(value)
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         )
-    return isinstance(
-        value, {"STRING": str, "BOOLEAN": bool, "OBJECT": dict, "ARRAY": list}[kind]
-    )
+    return isinstance(value, {"STRING": str, "BOOLEAN": bool, "OBJECT": dict, "ARRAY": list}[kind])
 
 
 def _is_redaction(value: Any) -> bool:

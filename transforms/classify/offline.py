@@ -1,0 +1,173 @@
+"""The default classifier: hints and words, no model, no key, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.catalogue import Catalogue, Model, Suite
+from schemas.classifications import NONE_ACTION, Candidate, Classification, Segment
+from schemas.outcomes import Dropped, Failure
+from schemas.traces import Request
+from schemas.trajectories import PreparedSession
+from transforms.classify.classifier import Classifier, SegmentContext
+from transforms.classify.decide import NOISE_REASON, decide
+from transforms.classify.evidence import SegmentEvidence, SessionFacts, gather
+from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
+from transforms.classify.segment import FULL_HINT, segment_trajectory
+from transforms.classify.suites import choose_suite
+from transforms.keys import derived_uuid
+
+MODEL_NAME = "offline-rules"
+VERSION = "1"
+CANDIDATES = 3
+
+RULE_CONFIDENCE = 0.93
+"""Of a segment that full hints of one action fit and of no other."""
+
+
+class OfflineClassifier:
+    """Matches hints and weighs words; deterministic, and honest about what it can't know."""
+
+    model = Model(
+        id=derived_uuid("model", "CUSTOM", MODEL_NAME), provider="CUSTOM", name=MODEL_NAME
+    )
+    prompt_version = f"rules-{VERSION}"
+
+    def __init__(self, configuration: dict[str, Any] | None = None) -> None:
+        self.configuration = dict(configuration or {})
+        self._session: SessionFacts | None = None
+        self._suite: Suite | None = None
+        self._words: tuple[ActionWords, ...] = ()
+
+    def classify(self, context: SegmentContext) -> Classification:
+        """Returns the most likely action with its parameters; ``none`` when nothing fits."""
+        session, words = self._facts(context)
+        evidence = gather(session, context.segment.step_indices)
+        scores = score_actions(words, evidence)
+        winner, confidence, source = judge(scores, evidence)
+        ranked = sorted(scores, key=lambda s: (-s.hinted, -s.probability, s.action.name))
+        return Classification(
+            segment=context.segment,
+            action=winner.action.name if winner else NONE_ACTION,
+            parameters=winner.filled.values if winner else {},
+            evidence=winner.filled.evidence if winner else (),
+            confidence=round(confidence, 4),
+            confidence_source=source,
+            candidates=tuple(
+                Candidate(s.action.name, round(max(min(s.hinted, 1.0), s.probability), 4))
+                for s in ranked[:CANDIDATES]
+            ),
+            model_id=self.model.id,
+            model=self.model.name,
+        )
+
+    def _facts(self, context: SegmentContext) -> tuple[SessionFacts, tuple[ActionWords, ...]]:
+        """Facts of the session and words of the suite, kept while the same ones come again."""
+        if self._session is None or self._session.prepared is not context.prepared:
+            self._session = SessionFacts(context.prepared)
+        if self._suite is not context.suite:
+            self._suite, self._words = context.suite, suite_words(context.suite)
+        return self._session, self._words
+
+
+def judge(scores: Sequence[Score], evidence: SegmentEvidence) -> tuple[Score | None, float, str]:
+    """Returns the winning action (None for ``none``), the confidence 0–1 and its source."""
+    full = [s for s in scores if s.hinted >= FULL_HINT]
+    if full:
+        return _judge_hinted(full, evidence)
+    none = 1 - sum(s.probability for s in scores)
+    best = max(scores, key=lambda s: (s.probability + 0.3 * s.hinted, s.action.name))
+    if none >= best.probability:
+        return None, none, "lexical"
+    return best, best.probability, "lexical"
+
+
+def _judge_hinted(full: Sequence[Score], evidence: SegmentEvidence) -> tuple[Score, float, str]:
+    def strength(score: Score) -> tuple[float, float]:
+        on_trigger = any(
+            m.step == evidence.trigger.index and m.weight >= FULL_HINT for m in score.matches
+        )
+        specificity = max(m.specificity for m in score.matches if m.weight >= FULL_HINT)
+        return (score.hinted + 0.3 * on_trigger + 0.05 * specificity, score.probability)
+
+    ranked = sorted(full, key=strength, reverse=True)
+    best = ranked[0]
+    confidence = RULE_CONFIDENCE
+    kinds = {
+        (bool(m.hint.request), bool(m.hint.event or m.hint.keys or m.hint.name))
+        for m in best.matches
+        if m.weight >= FULL_HINT
+    }
+    if len(kinds) > 1:
+        confidence += 0.04
+    if len(ranked) > 1:
+        margin = strength(best)[0] - strength(ranked[1])[0]
+        if margin < 0.05:
+            together = best.probability + ranked[1].probability
+            confidence = min(confidence, best.probability / together if together else 0.5)
+        elif margin < 0.2:
+            confidence -= 0.08
+    return best, confidence, "rules"
+
+
+def joined_requests(session: SessionFacts, segment: Segment) -> tuple[Request, ...]:
+    """The requests that a segment's steps caused, by start time."""
+    requests = [r for i in segment.step_indices for r in session.facts[i].requests]
+    return tuple(sorted(requests, key=lambda r: (r.started_us, r.id)))
+
+
+def classify_session(
+    prepared: PreparedSession,
+    catalogue: Catalogue,
+    classifier: Classifier,
+    min_confidence: float,
+) -> tuple[
+    Suite | None,
+    tuple[Segment, ...],
+    tuple[Classification, ...],
+    tuple[Failure, ...],
+    tuple[Dropped, ...],
+]:
+    """Returns (suite, segments, decided classifications, failures, dropped) of one session."""
+    suite = choose_suite(prepared, catalogue)
+    if isinstance(suite, Failure):
+        return None, (), (), (suite,), ()
+    segments = segment_trajectory(prepared, suite)
+    session = SessionFacts(prepared)
+    classifications: list[Classification] = []
+    for segment in segments:
+        previous = tuple(c for c in classifications if c.segment.task == segment.task)
+        context = SegmentContext(
+            prepared=prepared,
+            suite=suite,
+            segment=segment,
+            previous=previous,
+            requests=joined_requests(session, segment),
+        )
+        decided = decide(classifier.classify(context), suite, min_confidence)
+        classifications.append(decided)
+    failures, dropped = outcomes(prepared, classifications)
+    return suite, segments, tuple(classifications), failures, dropped
+
+
+def outcomes(
+    prepared: PreparedSession, classifications: Sequence[Classification]
+) -> tuple[tuple[Failure, ...], tuple[Dropped, ...]]:
+    """The failures and drops that decided classifications amount to."""
+    failures = tuple(
+        Failure(
+            session_id=prepared.session.id,
+            stage="ClassifySegments",
+            code=c.reasons[-1] if c.reasons else "failed",
+            message="the classifier's answer names no action of the Suite",
+        )
+        for c in classifications
+        if c.status == "failed"
+    )
+    dropped = tuple(
+        Dropped(kind="segment", record=c.segment.id, reason=NOISE_REASON)
+        for c in classifications
+        if c.status == "none"
+    )
+    return failures, dropped

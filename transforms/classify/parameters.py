@@ -1,0 +1,266 @@
+"""The parameters of a canonical action out of a segment: typed values, each with its evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from schemas.catalogue import ActionParameter, CanonicalAction
+from schemas.classifications import ParameterEvidence
+from transforms.classify.facts import StepFacts
+from transforms.classify.hints import HintMatch, glob_captures
+from transforms.classify.sources import ID_WORDS, PRIORS, Source
+from transforms.classify.values import UNFIT, comparable, convert
+from transforms.classify.words import STOPWORDS, best_likeness, coverage, fold, similarity, tokens
+
+LEAST_SCORE = 0.4
+"""Weaker pairs of parameter and source are no answer."""
+LEAST_OPTIONAL_SCORE = 0.5
+DISPLAY_WORDS = frozenset(tokens("title name subject label headline caption summary heading text"))
+"""Properties by which people call a thing."""
+_DESTINATION = re.compile(r"\b(to|into|in|onto|destination|target|new|ends?)\b", re.I)
+_WORD = re.compile(r"\S+")
+
+
+class Filled(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of one action as one segment gives them."""
+
+    values: dict[str, Any]
+    evidence: tuple[ParameterEvidence, ...]
+    scores: dict[str, float]
+    """How well each value's place fits its parameter, 0–1."""
+    missing: tuple[str, ...]
+    """Required parameters without a value."""
+    used: frozenset[str]
+    """Comparable forms of the values taken, to see what was left over."""
+
+
+class _Pair(NamedTuple):
+    score: float
+    parameter: ActionParameter
+    source: Source
+    value: Any
+
+
+def fill_parameters(
+    action: CanonicalAction,
+    sources: Sequence[Source],
+    trigger: StepFacts | None,
+    matches: Sequence[HintMatch] = (),
+) -> Filled:
+    """Returns the best value for each parameter, a source used for one parameter only.
+
+    ``from:`` places of the catalogue come first, then places whose names (field label, JSON key)
+    resemble the parameter's name or description, then unnamed places (the element's own name, a
+    drop target, the window's title) for required parameters that nothing else fills.
+    """
+    own = [*sources, *_captures(matches), *_remainders(action, trigger)]
+    pairs: list[_Pair] = []
+    for parameter in action.parameters:
+        for source in own:
+            score = _score(action, parameter, source, matches)
+            if score < (LEAST_SCORE if parameter.required else LEAST_OPTIONAL_SCORE):
+                continue
+            value = _value(parameter, source)
+            if value is not UNFIT:
+                pairs.append(_Pair(score, parameter, source, value))
+    pairs.sort(key=lambda p: -p.score)
+    values: dict[str, Any] = {}
+    scores: dict[str, float] = {}
+    evidence: list[ParameterEvidence] = []
+    taken: set[int] = set()
+    used: set[str] = set()
+    for score, parameter, source, value in pairs:
+        if parameter.name in values or id(source) in taken:
+            continue
+        if comparable(value) in used and not isinstance(value, bool) and score < 0.7:
+            continue
+        values[parameter.name] = value
+        scores[parameter.name] = min(score, 1.0)
+        taken.add(id(source))
+        used.add(comparable(value))
+        if source.inner:
+            used.add(comparable(source.inner))
+        evidence.append(_cite(parameter, source, value))
+    for parameter in action.parameters:
+        if parameter.name not in values and parameter.default is not None:
+            values[parameter.name] = parameter.default
+            scores[parameter.name] = 0.5
+            evidence.append(
+                ParameterEvidence(
+                    parameter=parameter.name, value=parameter.default, source="default"
+                )
+            )
+    order = {p.name: number for number, p in enumerate(action.parameters)}
+    return Filled(
+        values=dict(sorted(values.items(), key=lambda item: order[item[0]])),
+        evidence=tuple(sorted(evidence, key=lambda e: order[e.parameter])),
+        scores=scores,
+        missing=tuple(p.name for p in action.parameters if p.required and p.name not in values),
+        used=frozenset(used),
+    )
+
+
+def _cite(parameter: ActionParameter, source: Source, value: Any) -> ParameterEvidence:
+    ids = source.event_ids
+    return ParameterEvidence(
+        parameter=parameter.name,
+        value=value,
+        source=source.kind,
+        event_ids=ids if len(ids) <= 2 else (ids[0], ids[-1]),
+        request_id=source.request_id,
+        detail=source.detail or None,
+    )
+
+
+def _value(parameter: ActionParameter, source: Source) -> Any:
+    value = source.value
+    if parameter.type == "BOOLEAN" and not isinstance(value, bool):
+        if source.kind not in ("field", "select", "request", "query", "choice", "entity"):
+            return UNFIT
+        if source.role in ("textbox", "searchbox", "spinbutton", "slider"):
+            return UNFIT
+    if parameter.type == "STRING" and isinstance(value, bool | dict | list):
+        return UNFIT
+    if parameter.type in ("NUMBER", "STRING") and value == "":
+        return UNFIT
+    if parameter.type in ("ARRAY", "OBJECT") and source.kind in ("window", "element", "heading"):
+        return UNFIT
+    found = convert(value, parameter.type)
+    if found is UNFIT and source.inner is not None:
+        found = convert(source.inner, parameter.type)
+    return found
+
+
+def _score(
+    action: CanonicalAction,
+    parameter: ActionParameter,
+    source: Source,
+    matches: Sequence[HintMatch],
+) -> float:
+    declared = _declared(parameter, source, matches)
+    if declared:
+        return declared
+    name, told = tokens(parameter.name), tokens(parameter.description)
+    bonus = 0.03 if parameter.required else 0.0
+    if source.words:
+        score = _name_score(name, told, source)
+        if source.kind == "entity":
+            score = max(score, _display_score(name, told, source))
+        if score >= LEAST_SCORE / PRIORS[source.kind]:
+            return score * PRIORS[source.kind] + bonus
+    if not parameter.required or source.kind in ("request", "query", "url", "entity"):
+        return 0.0
+    return _unnamed_score(action, parameter, source) + bonus
+
+
+def _declared(parameter: ActionParameter, source: Source, matches: Sequence[HintMatch]) -> float:
+    """2 for the place that the catalogue's ``from:`` names, 0 for others."""
+    for place, pattern in parameter.source.items():
+        if place == "field" and source.kind in ("field", "select"):
+            if glob_captures(pattern, source.detail) is not None:
+                return 2.0
+        elif place == "request" and source.kind in ("request", "query", "entity"):
+            if source.detail == pattern:
+                return 2.0 + 0.1 * PRIORS[source.kind]
+        elif place == "element" and source.kind in ("capture", "choice", "element"):
+            return {"capture": 2.0, "element": 1.9, "choice": 1.8}[source.kind]
+    return 0.0
+
+
+def _name_score(name: Sequence[str], told: Sequence[str], source: Source) -> float:
+    words = source.words
+    by_name = similarity(name, words)
+    near = similarity(name, words[: max(len(name), 1)])
+    by_description = 0.95 * similarity(told, words)
+    explained = 0.85 * coverage(words, (*name, *told)) if len(words) <= 4 else 0.0
+    score = max(by_name, 0.97 * near, by_description, explained)
+    if set(words) & ID_WORDS and not set(name) & ID_WORDS:
+        score *= 0.6
+    return score
+
+
+def _display_score(name: Sequence[str], told: Sequence[str], source: Source) -> float:
+    """How well a property that things are called by fits a parameter that means the thing."""
+    if not source.words or source.words[0] not in DISPLAY_WORDS or len(source.words) > 2:
+        return 0.0
+    thing = max((best_likeness(word, source.noun) for word in (*name, *told)), default=0.0)
+    if thing < 0.6:
+        return 0.0
+    return 0.7 + 0.2 * best_likeness(source.words[0], told) + 0.1 * thing
+
+
+def _unnamed_score(action: CanonicalAction, parameter: ActionParameter, source: Source) -> float:
+    name = tokens(parameter.name)
+    objects = tokens(action.name)[1:]
+    is_object = coverage(name, (*objects, *DISPLAY_WORDS)) > 0.5
+    if source.kind == "capture":
+        return 0.8
+    if source.kind == "remainder":
+        return 0.6 + (0.1 if is_object else 0.0)
+    if source.kind == "choice":
+        return 0.5
+    if source.kind == "drop":
+        to = bool(_DESTINATION.search(parameter.description.replace("_", " ")))
+        return 0.5 + (0.15 if to or not is_object else 0.0)
+    if source.kind == "element":
+        return 0.5 + (0.15 if is_object else 0.0)
+    if source.kind in ("heading", "window") and parameter.type == "STRING":
+        return (0.45 if source.kind == "heading" else 0.41) + (0.1 if is_object else -0.1)
+    if source.kind in ("field", "select") and len(action.parameters) == 1:
+        return 0.45
+    return 0.0
+
+
+def _captures(matches: Sequence[HintMatch]) -> Iterator[Source]:
+    """What the ``*`` of matched name patterns stood for."""
+    seen = set()
+    for match in matches:
+        for text in match.captures:
+            if text and text not in seen:
+                seen.add(text)
+                yield Source(kind="capture", detail=match.hint.name or "", words=(), value=text)
+
+
+def _remainders(action: CanonicalAction, trigger: StepFacts | None) -> Iterator[Source]:
+    """What a button's name says beyond the action: ``Rye bread`` of ``Remove Rye bread``."""
+    if trigger is None or not trigger.name or not trigger.is_click:
+        return
+    known = set(tokens(action.name))
+    for parameter in action.parameters:
+        known.update(tokens(parameter.name))
+    text = strip_known_words(trigger.name, known | set(tokens(action.description)))
+    kept = strip_known_words(trigger.name, known)
+    for candidate in dict.fromkeys((kept, text)):
+        if candidate and candidate != trigger.name.strip():
+            yield Source(
+                kind="remainder",
+                detail=trigger.name,
+                words=(),
+                value=candidate,
+                role=trigger.role,
+                event_ids=trigger.action.raw_event_ids,
+            )
+
+
+def strip_known_words(text: str, known: set[str]) -> str:
+    """Takes words that are known (or function words) off both ends of a text."""
+    words = list(_WORD.finditer(text))
+    first, last = 0, len(words) - 1
+
+    def is_known(word: str) -> bool:
+        stems = tokens(word)
+        if not stems:
+            return fold(word.strip(".,:;!?…")) in STOPWORDS or not any(c.isalnum() for c in word)
+        return all(best_likeness(s, known) >= 0.6 for s in stems)
+
+    while first <= last and is_known(words[first].group()):
+        first += 1
+    while last > first and is_known(words[last].group()):
+        last -= 1
+    if first > last:
+        return ""
+    return text[words[first].start() : words[last].end()].strip("“”\"'")

@@ -1,0 +1,258 @@
+"""How well each canonical action explains a segment: hints first, words where there are none.
+
+Without hints the evidence is of several independent kinds: the word on the button, the path and
+method of the request, the names of fields and keys, the kind of the control. Each becomes a number
+0–1 (:data:`FEATURES`); a conditional logit with the weights below turns them into probabilities of
+every action and of ``none``. The weights were fitted on generated sessions of invented
+applications (``tools/fit_classifier.py``), never on the bundled ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from schemas.catalogue import ActionParameter, CanonicalAction, Suite
+from transforms.classify.evidence import SegmentEvidence
+from transforms.classify.hints import HintMatch, match_hints
+from transforms.classify.parameters import Filled, fill_parameters
+from transforms.classify.words import best_likeness, coverage, likeness, tokens
+
+FEATURES = (
+    "verb_on_button",
+    "verb_in_path",
+    "verb_of_method",
+    "object_in_path",
+    "object_around",
+    "words_of_description",
+    "required_filled",
+    "parameter_fit",
+    "entries_explained",
+    "control_fits",
+    "foreign_verb",
+    "whole_name",
+)
+WEIGHTS: dict[str, float] = {
+    "verb_on_button": 3.0,
+    "verb_in_path": 2.5,
+    "verb_of_method": 1.0,
+    "object_in_path": 1.0,
+    "object_around": 0.8,
+    "words_of_description": 2.0,
+    "required_filled": 1.5,
+    "parameter_fit": 2.0,
+    "entries_explained": 1.5,
+    "control_fits": 0.8,
+    "foreign_verb": -1.0,
+    "whole_name": 1.5,
+}
+NONE_FEATURES = ("bias", "no_request", "silent_network", "no_entry", "navigates")
+NONE_WEIGHTS: dict[str, float] = {
+    "bias": 4.0,
+    "no_request": 1.0,
+    "silent_network": 1.5,
+    "no_entry": 1.0,
+    "navigates": 0.5,
+}
+
+_METHOD_VERBS = {
+    "POST": tokens("create add send submit post put place"),
+    "PUT": tokens("update set change edit save replace"),
+    "PATCH": tokens("update set change edit rename mark"),
+    "DELETE": tokens("delete remove discard cancel clear"),
+    "GET": tokens("search find filter sort open show view list look"),
+}
+_TOGGLE_VERBS = tokens("toggle switch enable disable mark set filter show flag turn")
+_CHOICE_VERBS = tokens("sort order choose select assign set change move filter pick")
+
+
+class ActionWords(msgspec.Struct, frozen=True, kw_only=True):
+    """Stemmed words of one action, and how telling each is within its Suite."""
+
+    action: CanonicalAction
+    verbs: tuple[str, ...]
+    objects: tuple[str, ...]
+    told: tuple[str, ...]
+    weights: dict[str, float]
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """One action against one segment."""
+
+    action: CanonicalAction
+    matches: tuple[HintMatch, ...]
+    hinted: float
+    """Strength of the hints that fit; 1 is a full hint."""
+    features: tuple[float, ...]
+    logit: float
+    filled: Filled
+    probability: float = 0.0
+    """Lexical probability among all actions and ``none``."""
+
+
+def suite_words(suite: Suite) -> tuple[ActionWords, ...]:
+    """Returns the words of each action of a Suite; words that all share weigh little."""
+    names = [tokens(a.name) for a in suite.actions]
+    told = [tokens(a.description) for a in suite.actions]
+    documents = [set(n) | set(d) for n, d in zip(names, told)]
+    count = len(documents)
+
+    def weight(word: str) -> float:
+        frequency = sum(word in document for document in documents)
+        return math.log(1 + (count - frequency + 0.5) / (frequency + 0.5)) + 0.1
+
+    rows = []
+    for action, name, description, words in zip(suite.actions, names, told, documents):
+        verbs = name[:1]
+        rows.append(
+            ActionWords(
+                action=action,
+                verbs=tuple(dict.fromkeys((*verbs, *description[:1]))),
+                objects=name[1:] or description[1:3],
+                told=tuple(dict.fromkeys((*name, *description))),
+                weights={word: weight(word) for word in words},
+            )
+        )
+    return tuple(rows)
+
+
+def score_actions(words: Sequence[ActionWords], evidence: SegmentEvidence) -> tuple[Score, ...]:
+    """Returns every action's score, with lexical probabilities that sum to 1 with ``none``'s."""
+    scores = []
+    for row in words:
+        matches = tuple(m for step in evidence.steps for m in match_hints(step, row.action))
+        filled = fill_parameters(row.action, evidence.sources, evidence.trigger, matches)
+        features = _features(row, evidence, filled, words)
+        scores.append(
+            Score(
+                action=row.action,
+                matches=matches,
+                hinted=_hint_strength(matches),
+                features=features,
+                logit=sum(WEIGHTS[name] * value for name, value in zip(FEATURES, features)),
+                filled=filled,
+            )
+        )
+    none = none_logit(evidence)
+    top = max([none, *(s.logit for s in scores)])
+    total = math.exp(none - top) + sum(math.exp(s.logit - top) for s in scores)
+    return tuple(
+        msgspec.structs.replace(s, probability=math.exp(s.logit - top) / total) for s in scores
+    )
+
+
+def none_logit(evidence: SegmentEvidence) -> float:
+    """The logit of ``none``."""
+    return sum(
+        NONE_WEIGHTS[name] * value for name, value in zip(NONE_FEATURES, none_features(evidence))
+    )
+
+
+def none_features(evidence: SegmentEvidence) -> tuple[float, ...]:
+    """What speaks for a segment being no action at all."""
+    quiet = not evidence.commits and not evidence.asks
+    return (
+        1.0,
+        float(quiet),
+        float(quiet and evidence.has_network),
+        float(not evidence.entries),
+        float(evidence.trigger.role in ("link", "tab") and not evidence.commits),
+    )
+
+
+def _hint_strength(matches: Sequence[HintMatch]) -> float:
+    """Full hints count by their weight; weak ones add up, but never to a full one."""
+    full = [m.weight for m in matches if m.weight >= 0.95]
+    weak = {id(m.hint): m.weight for m in matches if m.weight < 0.95}
+    partial = 1.0
+    for weight in weak.values():
+        partial *= 1 - weight
+    partial = min(1 - partial, 0.9)
+    return max(full) + 0.2 * partial if full else partial
+
+
+def _features(
+    row: ActionWords,
+    evidence: SegmentEvidence,
+    filled: Filled,
+    rows: Sequence[ActionWords],
+) -> tuple[float, ...]:
+    head = evidence.head[:2]
+    verb_head = max((best_likeness(v, head) for v in row.verbs), default=0.0)
+    tail = evidence.path[:2]
+    verb_path = max((best_likeness(v, tail) for v in row.verbs), default=0.0)
+    method = _METHOD_VERBS.get(evidence.method, ())
+    verb_method = max((best_likeness(v, method) for v in row.verbs), default=0.0)
+    everything = (*evidence.head, *evidence.path, *evidence.keys, *evidence.around)
+    told = _weighted_coverage(row, everything)
+    required = [p for p in row.action.parameters if p.required]
+    got = [p for p in required if p.name in filled.scores]
+    fit = [filled.scores[p.name] for p in got]
+    foreign = max(
+        (best_likeness(other.verbs[0], head) for other in rows if other is not row and other.verbs),
+        default=0.0,
+    )
+    return (
+        verb_head,
+        verb_path,
+        verb_method,
+        coverage(row.objects, evidence.path),
+        coverage(row.objects, (*evidence.head, *evidence.around)),
+        told,
+        len(got) / len(required) if required else 0.5,
+        sum(fit) / len(fit) if fit else 0.0,
+        _entries_explained(evidence, filled),
+        _control_fits(row.action, evidence),
+        max(foreign - verb_head, 0.0),
+        coverage((*row.verbs[:1], *row.objects), (*evidence.head, *evidence.path)),
+    )
+
+
+def _weighted_coverage(row: ActionWords, present: Sequence[str]) -> float:
+    total = sum(row.weights[word] for word in row.told)
+    if not total:
+        return 0.0
+    return sum(row.weights[w] * best_likeness(w, present) for w in row.told) / total
+
+
+def _entries_explained(evidence: SegmentEvidence, filled: Filled) -> float:
+    """The share of what was entered that the action's parameters account for."""
+    from transforms.classify.values import comparable
+
+    values = [comparable(e.value) for e in evidence.entries if e.value not in (None, "")]
+    if not values:
+        return 0.5
+    return sum(v in filled.used for v in values) / len(values)
+
+
+def _control_fits(action: CanonicalAction, evidence: SegmentEvidence) -> float:
+    """Whether the kind of control that was used suits the action's parameters and verb."""
+    trigger = evidence.trigger
+    verb = tokens(action.name)[:1]
+    kinds = {p.type for p in action.parameters}
+    if trigger.is_toggle:
+        return (
+            1.0
+            if "BOOLEAN" in kinds
+            else 0.5 * max((best_likeness(v, _TOGGLE_VERBS) for v in verb), default=0.0)
+        )
+    if trigger.role == "slider":
+        return 1.0 if "NUMBER" in kinds else 0.0
+    if trigger.action.type == "select" or trigger.role in ("option", "radio", "combobox"):
+        fits = max((best_likeness(v, _CHOICE_VERBS) for v in verb), default=0.0)
+        return 0.5 * fits + (0.5 if action.parameters else 0.0)
+    if trigger.role == "searchbox":
+        return max(
+            (likeness(v, w) for v in verb for w in tokens("search find filter")), default=0.0
+        )
+    entries = [e for e in evidence.entries if e.kind != "toggle"]
+    texts = [p for p in action.parameters if p.type != "BOOLEAN"]
+    if entries and texts:
+        return 1.0 - min(abs(len(entries) - len(texts)) / max(len(entries), len(texts)), 1.0) / 2
+    return 0.5 if bool(entries) == _takes_text(action.parameters) else 0.0
+
+
+def _takes_text(parameters: Sequence[ActionParameter]) -> bool:
+    return any(p.type != "BOOLEAN" for p in parameters)

@@ -1,0 +1,248 @@
+"""Cuts a trajectory into segments: each a canonical action with what led up to it, or noise.
+
+A segment ends where something is finished: a request that changes something, a full hint of the
+catalogue, or input that could finish something (a button, Enter, a choice) and that words tie to an
+action. From there it grows backwards over the fields that were filled for it and the button that
+opened the form. What is left (wrong clicks, idle scrolling, dialogs given up) becomes segments of
+its own, so that every step is in exactly one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.catalogue import Suite
+from schemas.classifications import Segment
+from schemas.trajectories import PreparedSession
+from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather
+from transforms.classify.facts import StepFacts, body_of, query_of
+from transforms.classify.hints import match_hints
+from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
+from transforms.classify.sources import leaves
+from transforms.classify.values import comparable
+from transforms.classify.words import coverage, tokens
+from transforms.keys import derived_uuid
+
+FULL_HINT = 0.95
+SOFT_PROBABILITY = 0.5
+"""A step that no request or hint marks ends a segment when words make some action this likely."""
+MAX_IDLE_STEPS = 6
+"""So many steps without any bearing on a form end the walk back to its beginning."""
+
+_IDLE = frozenset({"scroll", "wait", "swipe", "pinch", "switch_tab", "navigate"})
+
+
+def segment_trajectory(prepared: PreparedSession, suite: Suite) -> tuple[Segment, ...]:
+    """Returns the segments of every task, in order; each step is in exactly one of them."""
+    session = SessionFacts(prepared)
+    words = suite_words(suite)
+    segments: list[Segment] = []
+    for task in dict.fromkeys(step.task for step in prepared.steps):
+        indices = [i for i, step in enumerate(prepared.steps) if step.task == task]
+        cutter = _Cutter(session, words, indices)
+        for first, last in cutter.spans():
+            segments.append(_segment(prepared, task, indices[first : last + 1]))
+    return tuple(segments)
+
+
+def _segment(prepared: PreparedSession, task: int, indices: Sequence[int]) -> Segment:
+    ids = [e for i in indices for e in prepared.steps[i].action.raw_event_ids]
+    first, last = (ids[0], ids[-1]) if ids else ("", "")
+    return Segment(
+        id=derived_uuid("segment", prepared.session.id, str(task), first, last),
+        task=task,
+        step_indices=tuple(indices),
+        first_event_id=first,
+        last_event_id=last,
+    )
+
+
+class _Cutter:
+    """Finds the spans of one task; positions count within the task."""
+
+    def __init__(
+        self, session: SessionFacts, words: Sequence[ActionWords], indices: Sequence[int]
+    ) -> None:
+        self.session = session
+        self.words = words
+        self.indices = indices
+        self.facts = [session.facts[i] for i in indices]
+        self.hinted = [self._best_hint(facts) for facts in self.facts]
+
+    def _best_hint(self, facts: StepFacts) -> float:
+        weights = [m.weight for row in self.words for m in match_hints(facts, row.action)]
+        return max(weights, default=0.0)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """(first, last) positions of all segments, noise too, in order and without gaps."""
+        found: list[tuple[int, int]] = []
+        free = 0
+        for position in range(len(self.facts)):
+            if not self._finishes(position, free):
+                continue
+            first = self._grow(free, position)
+            if first > free:
+                found.append((free, first - 1))
+            found.append((first, position))
+            free = position + 1
+        if free < len(self.facts):
+            found.append((free, len(self.facts) - 1))
+        return found
+
+    # Where segments end --------------------------------------------------------------------
+
+    def _finishes(self, position: int, free: int) -> bool:
+        facts = self.facts[position]
+        if self._goes_on(position):
+            return False
+        hinted = self.hinted[position] >= FULL_HINT
+        if facts.commits and (hinted or not _is_typing(facts)):
+            return not self._is_refused_by_words(position, free)
+        if hinted:
+            return True
+        if not (facts.commits or self.session.asks(facts) or can_submit(facts)):
+            return False
+        if not facts.commits and self._absorbed(position):
+            return False
+        return self._is_likely(position, free)
+
+    def _is_refused_by_words(self, position: int, free: int) -> bool:
+        """A change that no action is about (a message marked as read) ends nothing."""
+        if self.hinted[position] >= FULL_HINT:
+            return False
+        return not self._is_likely(position, free)
+
+    def _is_likely(self, position: int, free: int) -> bool:
+        first = self._grow(free, position)
+        best = self._best(first, position)
+        none = 1 - sum(s.probability for s in self._scores(first, position))
+        return best.probability >= none
+
+    def _scores(self, first: int, last: int) -> tuple[Score, ...]:
+        return score_actions(self.words, self._evidence(first, last))
+
+    def _evidence(self, first: int, last: int) -> SegmentEvidence:
+        return gather(self.session, self.indices[first : last + 1])
+
+    def _best(self, first: int, last: int) -> Score:
+        return max(self._scores(first, last), key=lambda s: (s.hinted, s.probability))
+
+    def _goes_on(self, position: int) -> bool:
+        """Whether the same field is changed further: only its last value counts."""
+        facts = self.facts[position]
+        if facts.field is None or facts.is_toggle or not facts.is_entry or facts.enter:
+            return False
+        for later in self.facts[position + 1 :]:
+            if later.field == facts.field:
+                if later.is_entry or later.enter:
+                    return True
+                continue
+            if later.action.type not in ("wait",):
+                return False
+        return False
+
+    def _absorbed(self, position: int) -> bool:
+        """Whether a field's value is sent later from the same page, together with others."""
+        facts = self.facts[position]
+        if not (facts.is_entry or facts.is_toggle):
+            return False
+        for later in self.facts[position + 1 :]:
+            if later.view != facts.view:
+                return False
+            for request in later.commits:
+                keys = [w for k, _ in leaves(body_of(request)) for w in tokens(k)]
+                if coverage(tokens(facts.name), keys) > 0.3:
+                    return True
+                sent = {comparable(v) for _, v in leaves(body_of(request))}
+                values = {comparable(v) for v in (facts.action.text, facts.action.field_value) if v}
+                if sent & values:
+                    return True
+                return False
+            if not self.session.has_network and later.is_click and later.role == "button":
+                return True
+        return False
+
+    # Where segments begin ------------------------------------------------------------------
+
+    def _grow(self, free: int, position: int) -> int:
+        """The first step of the segment that ends at ``position``."""
+        trigger = self.facts[position]
+        sent = _sent_values(trigger)
+        first, idle = position, 0
+        fields: set[str | None] = {trigger.field} if trigger.field else set()
+        for place in range(position - 1, free - 1, -1):
+            facts = self.facts[place]
+            if self._prepares(facts, trigger, sent, fields):
+                first, idle = place, 0
+                if facts.is_entry or facts.is_toggle:
+                    fields.add(facts.field)
+                continue
+            if facts.commits or (facts.action.type == "navigate" and facts.view != trigger.view):
+                break
+            idle += 1
+            if idle > MAX_IDLE_STEPS:
+                break
+        return self._with_opener(free, first, position)
+
+    def _prepares(
+        self,
+        facts: StepFacts,
+        trigger: StepFacts,
+        sent: set[str] | None,
+        fields: set[str | None],
+    ) -> bool:
+        if facts.field is None or facts.action.tab != trigger.action.tab:
+            return False
+        if facts.field in fields:
+            return True
+        if trigger.is_toggle or (trigger.is_entry and not trigger.enter):
+            return False
+        if not (facts.is_entry or facts.is_toggle):
+            return False
+        values = {comparable(v) for v in (facts.action.text, facts.action.field_value) if v}
+        if sent is not None:
+            if values & sent:
+                return True
+            keys = [w for r in trigger.commits for k, _ in leaves(body_of(r)) for w in tokens(k)]
+            return facts.view == trigger.view and coverage(tokens(facts.name), keys) > 0.3
+        return facts.view == trigger.view and not trigger.requests
+
+    def _with_opener(self, free: int, first: int, position: int) -> int:
+        """Takes in the button that brought up the form, menu or question."""
+        place = first - 1
+        while place >= free and self.facts[place].action.type in ("wait", "scroll"):
+            place -= 1
+        if place < free:
+            return first
+        opener, head, trigger = self.facts[place], self.facts[first], self.facts[position]
+        if opener.commits or not opener.is_click or opener.action.tab != trigger.action.tab:
+            return first
+        if trigger.role in ("menuitem", "option", "menuitemradio") and head is trigger:
+            return place
+        if opener.action.type in ("right_click", "long_press"):
+            return place
+        if head is not trigger and opener.role in ("button", "menuitem") and opener.field is None:
+            return place
+        if head is trigger and opener.role == "button" and trigger.role == "button":
+            alike = coverage(tokens(trigger.name), tokens(opener.name))
+            same = {row.action.name for row in self.words if match_hints(opener, row.action)} & {
+                row.action.name for row in self.words if match_hints(trigger, row.action)
+            }
+            if same or alike > 0.5:
+                return place
+        return first
+
+
+def _is_typing(facts: StepFacts) -> bool:
+    return facts.is_entry and not facts.enter and facts.action.type != "select"
+
+
+def _sent_values(facts: StepFacts) -> set[str] | None:
+    """Comparable values that a step's requests carried; None when there was no request."""
+    if not facts.requests:
+        return None
+    values = set()
+    for request in facts.requests:
+        values |= {comparable(v) for _, v in leaves(body_of(request))}
+        values |= {comparable(v) for v in query_of(request.url).values()}
+    return {v for v in values if v}
