@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _TRUE = frozenset(["true", "yes", "on", "1"])
 _FALSE = frozenset(["false", "no", "off", "0"])
 _MARKER = re.compile(r"<[A-Z][A-Z0-9]*(?:_[A-Za-z0-9]+)*>")
@@ -53,16 +53,17 @@ def _string(value: Any) -> str:
 
 
 def _number(value: Any) -> int | float:
+    number = value
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         text = value.strip()
-        value = int(text) if text.lstrip("+-").isdecimal() and len(text) < 19 else float(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+        number = int(text) if text.lstrip("+-").isdecimal() and len(text) < 19 else float(text)
+    if isinstance(number, bool) or not isinstance(number, int | float):
         raise _refuse(value, "NUMBER")
-    if not math.isfinite(value):
+    if not math.isfinite(number):
         raise _refuse(value, "NUMBER")
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    return value
+    if isinstance(number, float) and number.is_integer() and abs(number) < 2**53:
+        return int(number)
+    return number
 
 
 def _boolean(value: Any) -> bool:
@@ -77,11 +78,10 @@ def _boolean(value: Any) -> bool:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    if isinstance(value, str):
-        value = _parsed(value)
-    if not isinstance(value, dict):
+    found = _parsed(value) if isinstance(value, str) else value
+    if not isinstance(found, dict):
         raise _refuse(value, "OBJECT")
-    return _plain(value, "OBJECT")
+    return _plain(found, "OBJECT")
 
 
 def _array(value: Any) -> list[Any]:

@@ -64,6 +64,7 @@ def synthesize_examples(
     A session without a Suite gives nothing: it has failed (``unknown_suite``) before. Noise
     (``none``) is dropped and never blocks; a segment in review or failed makes the Example
     PENDING; an action the map doesn't know makes it FAILED; a task with noise only makes none.
+    ``example_path`` and ``storage_path`` stay empty until an Example has passed its targets.
     """
     if suite is None:
         return (), (), ()
@@ -316,7 +317,6 @@ class _Synthesis:
         confidences = [
             c.confidence for c in self.found if c.segment.id in used and c.confidence is not None
         ]
-        path = f"examples/{self.id}/messages.jsonl" if conversations else None
         return Example(
             id=self.id,
             session_id=self.prepared.session.id,
@@ -327,8 +327,6 @@ class _Synthesis:
             action_tool_map_id=self.tool_map.id if self.tool_map else None,
             model_configuration=self.settings.configurations[self.configuration],
             status=status,
-            storage_path=path or "",
-            example_path=path,
             request_source=request_source,
             review_reasons=review_reasons,
             error_code=error_code,

@@ -1,11 +1,11 @@
 """Target formats: a registry, and what is done with each alike.
 
-A new target is one module with one class of :class:`Target`'s shape and one line in ``TARGETS``.
+A new target is one module with one class of :class:`Target`'s shape and one entry in ``TARGETS``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -26,18 +26,18 @@ __all__ = [
 ]
 
 STAGE = "ValidateExamples"
-TARGETS: dict[str, Callable[[str], Target]] = {
-    OpenAiTarget.name: OpenAiTarget,
-    ShareGptTarget.name: ShareGptTarget,
-}
-"""Name → constructor, which takes the run's form of images (reference, data_url, none)."""
+TARGETS: dict[str, Target] = {t.name: t for t in (OpenAiTarget(), ShareGptTarget())}
+"""Name → format, in the shape of a run whose rows may hold pictures (see :func:`target_named`)."""
 
 
 def target_named(name: str, images: str = "reference") -> Target:
-    """Returns a target format; raises ValueError naming those there are."""
+    """Returns a format in the shape of the run's ``images`` (reference, data_url, none).
+
+    Raises ValueError naming the formats there are.
+    """
     if name not in TARGETS:
         raise ValueError(f"unknown target {name!r}; allowed: {', '.join(TARGETS)}")
-    return TARGETS[name](images)
+    return TARGETS[name].for_images(images)
 
 
 def render_checked(
@@ -61,9 +61,14 @@ def render_checked(
     )
 
 
-def rows_to_arrow(target: Target, lines: Iterable[bytes]) -> Any:
-    """Returns JSONL lines of a target as a ``pyarrow.Table`` with the same columns."""
+def rows_to_arrow(target: Target | str, lines: Iterable[bytes], images: str = "reference") -> Any:
+    """Returns JSONL lines of a target as a ``pyarrow.Table`` with the same columns.
+
+    ``images`` gives the shape where the target is named; it must be that of the run.
+    """
     import pyarrow as pa
 
+    if isinstance(target, str):
+        target = target_named(target, images)
     rows = [target.columns(orjson.loads(line)) for line in lines]
     return pa.Table.from_pylist(rows, schema=target.arrow_schema())

@@ -63,11 +63,16 @@ class OpenAiTarget:
         self.parts = images != "none"
         self.max_images = max_images
 
+    def for_images(self, images: str) -> OpenAiTarget:
+        """Returns the format for a run: content is a list of parts, or text when no pictures."""
+        return OpenAiTarget(images, self.max_images)
+
     def render(self, conversation: Conversation, images: ImageSource) -> dict[str, Any]:
         """Returns ``{messages, tools, parallel_tool_calls}``; one call per assistant message."""
         names = function_names([t["function"]["name"] for t in conversation.tools])
         turns = conversation.turns
-        first = turns[0].frame if turns and self.parts else None
+        shown = self.parts and images.form != "none"
+        first = turns[0].frame if turns and shown else None
         messages: list[dict[str, Any]] = [
             {"role": "system", "content": self._content(conversation.system)},
             {"role": "user", "content": self._content(conversation.request, first, images)},
@@ -78,10 +83,10 @@ class OpenAiTarget:
                 break
             state = self._content(observed_state(following))
             messages.append({"role": "tool", "tool_call_id": turn.call.id, "content": state})
-            if following.frame and self.parts:
+            if following.frame and shown:
                 seen = self._content(AFTER_CALL, following.frame, images)
                 messages.append({"role": "user", "content": seen})
-        tools = [_renamed(tool, names) for tool in conversation.tools]
+        tools = [_allowed(tool, names) for tool in conversation.tools]
         return {"messages": messages, "tools": tools, "parallel_tool_calls": False}
 
     def _content(
@@ -310,6 +315,10 @@ class _MessageCheck:
         self.open.remove(answered)
 
 
-def _renamed(tool: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+def _allowed(tool: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """The declaration with a name and a length of description that the API takes."""
     function = tool["function"]
-    return {**tool, "function": {**function, "name": names[function["name"]]}}
+    told = function["description"]
+    if len(told) > MAX_DESCRIPTION_CHARS:
+        told = told[: MAX_DESCRIPTION_CHARS - 1] + "…"
+    return {**tool, "function": {**function, "name": names[function["name"]], "description": told}}

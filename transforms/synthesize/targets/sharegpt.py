@@ -31,15 +31,16 @@ class ShareGptTarget:
 
     name = "sharegpt"
 
-    def __init__(self, images: str = "reference"):
-        self.pictures = images != "none"
+    def for_images(self, images: str) -> ShareGptTarget:
+        """Returns itself: rows have one shape whether they have pictures or not."""
+        return self
 
     def render(self, conversation: Conversation, images: ImageSource) -> dict[str, Any]:
         """Returns the row; it ends with the last call, since no observation follows it."""
         paths: list[str] = []
 
         def shown(turn: Turn, text: str) -> str:
-            if not (turn.frame and self.pictures):
+            if not turn.frame or images.form == "none":
                 return text
             paths.append(images.path(turn.frame))
             return f"{IMAGE}\n{text}"

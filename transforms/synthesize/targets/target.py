@@ -21,6 +21,10 @@ class Target(Protocol):
 
     name: str
 
+    def for_images(self, images: str) -> Target:
+        """Returns the format in the shape of a run's images: reference, data_url or none."""
+        ...
+
     def render(self, conversation: Conversation, images: ImageSource) -> dict[str, Any]:
         """Returns the conversation as one row, JSON types only."""
         ...
