@@ -170,5 +170,8 @@ def _sections(summary: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "Rows written", summary["rows"]
     yield (
         "Configuration",
-        {k: summary[k] for k in ("targets", "classifier", "model", "min_confidence", "tracemill")},
+        {
+            k: summary["configuration"][k]
+            for k in ("targets", "classifier", "model", "min_confidence", "tracemill")
+        },
     )

@@ -50,7 +50,7 @@ def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None
     """
     started = time.monotonic()
     settings = resolve(options)
-    with _only_run(options.output or ""):
+    with only_run(options.output or ""):
         try:
             plan = None if anew else finished_plan(settings)
         except InputError as error:
@@ -72,8 +72,10 @@ def finished_plan(settings: RunSettings) -> VersionPlan | None:
     receipts: list[Receipt] = []
     refs = find_sessions(o.input, fingerprint=o.fingerprint)
     for ref in refs:
-        key = settings.keys.prepared(ref.session_id, ref.fingerprint, ref.defect)
         session_id = settings.keys.published_id(ref.session_id)
+        if session_id in settings.keys.forgotten:
+            continue
+        key = settings.keys.prepared(ref.session_id, ref.fingerprint, ref.defect)
         receipt = store.receipt("result", settings.keys.result(session_id, key))
         if receipt is None or receipt.volatile:
             return None
@@ -169,7 +171,7 @@ def _link_latest(output: str, run_id: str) -> None:
 
 
 @contextlib.contextmanager
-def _only_run(output: str) -> Iterator[None]:
+def only_run(output: str) -> Iterator[None]:
     """Refuses a second run on one local output while the first is at work."""
     if not storage.is_local(output):
         yield

@@ -98,6 +98,8 @@ class RunSettings:
         """What manifest and summary say of the configuration; deterministic, without secrets."""
         o = self.options
         return {
+            "writing": self.writing,
+            "validation_share": o.validation_share,
             "privacy": o.privacy,
             "targets": list(o.target_names),
             "images": o.images,
@@ -138,6 +140,7 @@ def resolve(options: Options) -> RunSettings:
         prepared_salt=stable_hash(prepared, keyed_hex(project_key, "salt")),
         result_salt=stable_hash(result),
         answers=review_answers(options.output or ""),
+        forgotten=forgotten_sessions(options.private_root),
     )
     return RunSettings(
         options=options,
@@ -184,3 +187,12 @@ def review_answers(output: str) -> dict[str, str]:
             ) from None
         lines.setdefault(session_id, []).append(line.decode("utf-8", "replace"))
     return {session_id: stable_hash(texts) for session_id, texts in lines.items()}
+
+
+def forgotten_sessions(private: str) -> frozenset[str]:
+    """Returns the published ids in ``PRIVATE/forgotten.txt``."""
+    try:
+        text = storage.read_bytes(storage.join(private, "forgotten.txt"))
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(text.decode("ascii").split())

@@ -49,6 +49,8 @@ class CheckpointKeys(msgspec.Struct, frozen=True):
     result_salt: str
     answers: dict[str, str] = msgspec.field(default_factory=dict)
     """Published session id → hash of its review answers."""
+    forgotten: frozenset[str] = frozenset()
+    """Published ids of sessions that `forget` removed: they are not read again."""
 
     def __repr__(self) -> str:
         return f"CheckpointKeys({self.prepared_salt}, {self.result_salt})"

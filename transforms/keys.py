@@ -62,7 +62,11 @@ def published_session_id(project_key: bytes, session_id: str) -> str:
     try:
         return str(uuid.UUID(session_id))
     except ValueError:
-        return str(uuid.UUID(keyed_hex(project_key, "session-id", session_id), version=8))
+        number = int(keyed_hex(project_key, "session-id", session_id), 16)
+        # Version 8 (RFC 9562, custom) and the variant, which Python 3.11 cannot set by itself.
+        number = number & ~(0xF000 << 64) | 0x8000 << 64
+        number = number & ~(0xC000 << 48) | 0x8000 << 48
+        return str(uuid.UUID(int=number))
 
 
 def derived_uuid(*parts: str) -> str:

@@ -40,6 +40,9 @@ class _LookUpCheckpoints(beam.DoFn):
 
     def process(self, ref: SessionRef) -> Iterator[Any]:
         session_id = self.keys.published_id(ref.session_id)
+        if session_id in self.keys.forgotten:
+            count("FindSessions", "forgotten")
+            return
         key = self.keys.prepared(ref.session_id, ref.fingerprint, ref.defect)
         prepared = None if session_id in self.anew else self.store.receipt("prepared", key)
         if prepared is None or prepared.volatile:

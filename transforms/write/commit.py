@@ -83,7 +83,7 @@ def _write_summary(
         "published": not against,
         "objections": against,
         "version": plan.version,
-        **settings.facts,
+        "privacy": settings.facts["privacy"],
         "sessions": plan.sessions,
         "failed_sessions": plan.failed_sessions,
         "failed": plan.failed,
@@ -95,6 +95,7 @@ def _write_summary(
         "ledger": msgspec.to_builtins(plan.ledger),
         "counts": dict(sorted(counts.items())),
         "rows": _rows(shards),
+        "configuration": settings.facts,
     }
     uri = storage.join(settings.output, "run", settings.run_id, "summary.json")
     storage.write_bytes(uri, msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n")

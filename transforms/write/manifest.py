@@ -32,10 +32,11 @@ def build_manifest(
         "format": FORMAT,
         "version": plan.version,
         "path": f"versions/{plan.version}",
-        **facts,
+        "privacy": facts["privacy"],
         "sessions": plan.sessions,
         "failed_sessions": plan.failed_sessions,
         "examples": plan.examples,
+        "configuration": facts,
         "ledger": msgspec.to_builtins(plan.ledger),
         "files": [msgspec.structs.asdict(f) for f in files],
     }

@@ -24,7 +24,7 @@ from transforms.checkpoints import Checkpoint, CheckpointStore, read_table
 from transforms.write.plan import split_of
 
 ROW_GROUP_BYTES = 4 << 20
-"""A row group is closed when its Arrow size passes this; bounds memory whatever the shard's size."""
+"""A row group is closed when its Arrow size passes this, which bounds memory."""
 ROW_GROUP_ROWS = 20_000
 AVRO_SYNC_MARKER = bytes(range(16))
 PREPARED_TABLES = ("events", "actions", "steps", "failures")
@@ -248,6 +248,31 @@ class _RunFiles:
         self.stack.close()
 
 
+class _Members:
+    """Which checkpoints a version was made of; lies beside them, is not published."""
+
+    def __init__(self, store: CheckpointStore, version: str, suffix: str):
+        self.uri = storage.join(store.root, "versions", version, f"part-{suffix}.jsonl")
+        self.lines: list[bytes] = []
+
+    def add(self, receipt: Receipt) -> None:
+        plain = msgspec.structs.replace(receipt, reused=False)
+        self.lines.append(msgspec.json.encode(plain))
+
+    def close(self) -> None:
+        storage.write_bytes(self.uri, b"".join(line + b"\n" for line in self.lines))
+
+
+def read_members(store: CheckpointStore, version: str) -> list[Receipt]:
+    """Returns the receipts of the result checkpoints that a version was made of."""
+    folder = storage.join(store.root, "versions", version)
+    return [
+        msgspec.json.decode(line, type=Receipt)
+        for part in storage.walk(folder)
+        for line in storage.read_bytes(part.uri).splitlines()
+    ]
+
+
 def write_shard(
     store: CheckpointStore,
     places: ShardPlaces,
@@ -259,6 +284,7 @@ def write_shard(
     """Writes the files of one shard; written again, they have the same names and bytes."""
     out = _Shard(places, version, shard, shards)
     run = _RunFiles(places, shard, shards)
+    members = _Members(store, version, out.suffix)
     summary = ShardSummary(shard=shard)
     counts: dict[str, int] = {}
     try:
@@ -269,11 +295,13 @@ def write_shard(
             after = store.read("result", receipt.key)
             _copy_session(out, receipt, before, after, places, counts)
             run.add(receipt, before, after)
+            members.add(receipt)
             summary = msgspec.structs.replace(
                 summary,
                 sessions=summary.sessions + 1,
                 ledger=summary.ledger + receipt.ledger,
             )
+        members.close()
         files = out.close()
         run.close()
     except BaseException as error:
