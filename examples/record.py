@@ -30,7 +30,9 @@ from apps.mail.api import TOKEN, MailApp  # noqa: E402
 from apps.recorder import RecorderApp  # noqa: E402
 from apps.server import App, AppServer  # noqa: E402
 from apps.shop.api import ShopApp  # noqa: E402
+from check import check_examples  # noqa: E402
 from recording import board_scripts, mail_scripts, shop_scripts  # noqa: E402
+from recording.alien_sample import SOURCE, TASK, write_alien_sample  # noqa: E402
 from recording.person import Person  # noqa: E402
 from recording.scripts import Script  # noqa: E402
 from recording.session_files import (  # noqa: E402
@@ -42,6 +44,7 @@ from recording.session_files import (  # noqa: E402
 )
 
 SESSIONS_DIR = EXAMPLES_DIR / "sessions"
+ALIEN_DIR = EXAMPLES_DIR / "alien" / TASK
 TRUTH_FILE = EXAMPLES_DIR / "truth.jsonl"
 CAPTURE_SCRIPT = EXAMPLES_DIR / "recording" / "capture.js"
 SCRIPTS = [*mail_scripts.SCRIPTS, *shop_scripts.SCRIPTS, *board_scripts.SCRIPTS]
@@ -147,11 +150,15 @@ def main() -> None:
             session = record(playwright, executable, script)
             write_session(session, SESSIONS_DIR / script.session_id)
             update_truth(script, session)
+            if script.name == SOURCE:
+                write_alien_sample(SESSIONS_DIR / script.session_id, ALIEN_DIR)
             print(
                 f"{script.name}: {len(session.events)} events, {len(session.snapshots)} frames, "
                 f"{len(session.network)} requests, {len(session.truth)} actions, "
                 f"{time.monotonic() - start:.0f} s"
             )
+    problems = check_examples(EXAMPLES_DIR)
+    sys.exit("\n".join(problems) if problems else None)
 
 
 if __name__ == "__main__":

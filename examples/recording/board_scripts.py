@@ -131,6 +131,8 @@ SCRIPTS = [
         user="priya",
         url=URL,
         run=fill_in_details,
+        # What a backend would write: the id that is derived from the name of the Suite.
+        suite="62725402-92eb-59ff-b902-1fb32beb0b1f",
         xml_dom=True,
         description="Call the guest list “Guest list and seating”; ticket prices are blocked, five "
         "points, with a comment why.",

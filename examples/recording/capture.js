@@ -187,7 +187,7 @@
   }
   document.addEventListener("DOMContentLoaded", navigated);
   // The pages set their titles after the request that a change of hash starts.
-  window.addEventListener("hashchange", () => setTimeout(navigated, 60));
+  window.addEventListener("hashchange", () => setTimeout(navigated, 120));
 
   /** A tree of what is visible, for the DOM snapshots, without what password fields hold. */
   window.__snapshot = () => {

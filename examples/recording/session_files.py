@@ -49,7 +49,8 @@ def write_session(session: RecordedSession, folder: Path) -> None:
     (folder / "session.json").write_text(record + "\n", encoding="utf-8")
     write_jsonl(folder / "input_events.jsonl", session.events)
     write_jsonl(folder / "network_traffic.jsonl", session.network)
-    frames, doms = [], []
+    frames: list[dict[str, Any]] = []
+    doms: list[dict[str, Any]] = []
     for number, snapshot in enumerate(session.snapshots, 1):
         image = folder / "screenshots" / f"{number:04}.png"
         image.write_bytes(shrink_png(snapshot.png))
@@ -91,11 +92,12 @@ def shrink_png(png: bytes) -> bytes:
 def dom_text(tree: dict[str, Any], as_xml: bool) -> str:
     """Serialises a DOM tree as JSON, or as XML with the same attributes."""
     if as_xml:
-        return ET.tostring(_xml_node(tree), encoding="unicode") + "\n"
+        return ET.tostring(xml_node(tree), encoding="unicode") + "\n"
     return json.dumps(tree, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _xml_node(node: dict[str, Any]) -> ET.Element:
+def xml_node(node: dict[str, Any]) -> ET.Element:
+    """Turns a DOM tree into XML elements with the same attributes; bounds become "x,y,w,h"."""
     attributes = {
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in node.items()
@@ -103,7 +105,7 @@ def _xml_node(node: dict[str, Any]) -> ET.Element:
     }
     attributes["bounds"] = ",".join(f"{value:g}" for value in node["bounds"])
     element = ET.Element(node["tag"], attributes)
-    element.extend(_xml_node(child) for child in node.get("children", []))
+    element.extend(xml_node(child) for child in node.get("children", []))
     return element
 
 

@@ -65,9 +65,10 @@ def order_on_a_sharp_screen(person: Person) -> None:
     person.click(page.get_by_role("link", name="Basket"))
     person.wander()
     person.click(page.get_by_role("button", name="Go to checkout"))
+    address = "9 Weavers Row, Elmbridge EB2 3HN"
     order = {
         "full_name": "Ilse Vantongeren",
-        "address": "9 Weavers Row, Elmbridge EB2 3HN",
+        "address": address,
         "delivery_slot": "Evening (17–21)",
         "leave_at_door": True,
     }
@@ -76,7 +77,7 @@ def order_on_a_sharp_screen(person: Person) -> None:
         person.type("Ilse Vantongeren\t")
         person.type("01632 960042\t")
         # The browser offers the address it knows, which arrives in one piece.
-        person.insert(order["address"])
+        person.insert(address)
         person.press("Tab")
         person.press("ArrowDown", times=3)
         person.click(page.get_by_label("Leave at the door"))

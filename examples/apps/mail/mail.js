@@ -51,6 +51,7 @@ function listRow(message) {
       "a",
       { href: "#/message/" + message.id },
       h("span", { class: "from" }, message.from.name),
+      " ",
       message.subject,
       h("span", { class: "muted" }, " – " + message.body.slice(0, 60)),
     ),

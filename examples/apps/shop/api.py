@@ -8,7 +8,7 @@ from typing import Any
 from apps.server import ApiError, App, Request
 
 # (name, unit, price, organic, hue of the picture)
-_PRODUCTS = [
+_PRODUCTS: list[tuple[str, str, float, bool, int]] = [
     ("Braeburn apples", "1 kg bag", 3.2, True, 4),
     ("Rye sourdough", "750 g loaf", 4.1, False, 28),
     ("Oat drink", "1 l carton", 1.9, True, 48),
@@ -40,7 +40,7 @@ class ShopApp(App):
     hosts = ("orchard.test",)
 
     def __init__(self) -> None:
-        self.products = [
+        self.products: list[dict[str, Any]] = [
             {
                 "id": number,
                 "name": name,
