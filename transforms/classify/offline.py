@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.catalogue import Catalogue, Model, Suite
-from schemas.classifications import NONE_ACTION, Candidate, Classification, Segment
-from schemas.outcomes import Dropped, Failure
-from schemas.traces import Request
-from schemas.trajectories import PreparedSession
-from transforms.classify.classifier import Classifier, SegmentContext
-from transforms.classify.decide import NOISE_REASON, decide
+from schemas.catalogue import Model, Suite
+from schemas.classifications import NONE_ACTION, Candidate, Classification
+from transforms.classify.classifier import SegmentContext
 from transforms.classify.evidence import SegmentEvidence, SessionFacts, gather
 from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
-from transforms.classify.segment import FULL_HINT, segment_trajectory
-from transforms.classify.suites import choose_suite
+from transforms.classify.segment import FULL_HINT
 from transforms.keys import derived_uuid
 
 MODEL_NAME = "offline-rules"
@@ -109,65 +104,3 @@ def _judge_hinted(full: Sequence[Score], evidence: SegmentEvidence) -> tuple[Sco
         elif margin < 0.2:
             confidence -= 0.08
     return best, confidence, "rules"
-
-
-def joined_requests(session: SessionFacts, segment: Segment) -> tuple[Request, ...]:
-    """The requests that a segment's steps caused, by start time."""
-    requests = [r for i in segment.step_indices for r in session.facts[i].requests]
-    return tuple(sorted(requests, key=lambda r: (r.started_us, r.id)))
-
-
-def classify_session(
-    prepared: PreparedSession,
-    catalogue: Catalogue,
-    classifier: Classifier,
-    min_confidence: float,
-) -> tuple[
-    Suite | None,
-    tuple[Segment, ...],
-    tuple[Classification, ...],
-    tuple[Failure, ...],
-    tuple[Dropped, ...],
-]:
-    """Returns (suite, segments, decided classifications, failures, dropped) of one session."""
-    suite = choose_suite(prepared, catalogue)
-    if isinstance(suite, Failure):
-        return None, (), (), (suite,), ()
-    segments = segment_trajectory(prepared, suite)
-    session = SessionFacts(prepared)
-    classifications: list[Classification] = []
-    for segment in segments:
-        previous = tuple(c for c in classifications if c.segment.task == segment.task)
-        context = SegmentContext(
-            prepared=prepared,
-            suite=suite,
-            segment=segment,
-            previous=previous,
-            requests=joined_requests(session, segment),
-        )
-        decided = decide(classifier.classify(context), suite, min_confidence)
-        classifications.append(decided)
-    failures, dropped = outcomes(prepared, classifications)
-    return suite, segments, tuple(classifications), failures, dropped
-
-
-def outcomes(
-    prepared: PreparedSession, classifications: Sequence[Classification]
-) -> tuple[tuple[Failure, ...], tuple[Dropped, ...]]:
-    """The failures and drops that decided classifications amount to."""
-    failures = tuple(
-        Failure(
-            session_id=prepared.session.id,
-            stage="ClassifySegments",
-            code=c.reasons[-1] if c.reasons else "failed",
-            message="the classifier's answer names no action of the Suite",
-        )
-        for c in classifications
-        if c.status == "failed"
-    )
-    dropped = tuple(
-        Dropped(kind="segment", record=c.segment.id, reason=NOISE_REASON)
-        for c in classifications
-        if c.status == "none"
-    )
-    return failures, dropped

@@ -155,9 +155,7 @@ class _Cutter:
                     return True
                 sent = {comparable(v) for _, v in leaves(body_of(request))}
                 values = {comparable(v) for v in (facts.action.text, facts.action.field_value) if v}
-                if sent & values:
-                    return True
-                return False
+                return bool(sent & values)
             if not self.session.has_network and later.is_click and later.role == "button":
                 return True
         return False

@@ -1,0 +1,415 @@
+"""``tracemill evaluate``: classifications against labelled truth.
+
+A prediction and a truth action belong together when the events they cover overlap by at least one
+half (Jaccard), one to one. Only events that became part of an action count, and pointer travel
+never does: otherwise a mouse that wanders inside a span would decide what it overlaps.
+
+``action_accuracy`` is right matches ÷ truth actions; ``parameter_exact`` the share of the truth's
+parameters, over right matches, whose value is the truth or its recorded replacement;
+``coverage_at_p95`` the largest share of truth actions answered rightly at a confidence from which
+on at least 95 % of the answers are right; ``ece`` the expected calibration error over ten bins.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from schemas.classifications import NONE_ACTION
+from transforms import storage
+from transforms.keys import load_project_key, published_session_id
+
+LEAST_OVERLAP = 0.5
+PRECISION = 0.95
+BINS = 10
+UNCOUNTED_TYPES = frozenset({"mousemove", "touchmove", "focus", "blur"})
+"""Events that say nothing about where an action begins and ends."""
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*>")
+
+
+class TruthError(ValueError):
+    """A truth file that can't be read; the message names file, line and what is expected."""
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """One classified segment."""
+
+    session_id: str
+    segment_id: str
+    suite: str | None
+    action: str | None
+    parameters: dict[str, Any]
+    confidence: float | None
+    status: str
+    event_ids: frozenset[str]
+    configuration: str = ""
+
+    @property
+    def is_action(self) -> bool:
+        """Whether it says that something was done."""
+        return self.action not in (None, NONE_ACTION) and self.status != "failed"
+
+
+class TruthAction(msgspec.Struct, frozen=True, kw_only=True):
+    """One action that a person really did."""
+
+    action: str
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+    first_event_id: str
+    last_event_id: str
+
+
+class Truth(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the truth file; no actions: nothing should be found."""
+
+    session_id: str
+    actions: tuple[TruthAction, ...] = ()
+
+
+class EventLine(msgspec.Struct, frozen=True):
+    """One event in the order of time; ``counts`` when it bears on overlaps."""
+
+    id: str
+    counts: bool
+
+
+def evaluate(output: str, truth: str) -> dict[str, Any]:
+    """Compares the current version of an output with a truth file; returns the figures.
+
+    With several model configurations the top-level figures are those of the first (in the order of
+    their JSON), and ``configurations`` holds each. Raises TruthError or UsageError.
+    """
+    from pipeline.dataset import read_table
+
+    rows = read_table(output, "classifications").to_pylist()
+    events = read_table(
+        output, "events", ["session_id", "event_id", "type", "timestamp_us", "disposition"]
+    ).to_pylist()
+    sessions = read_table(output, "sessions", ["session_id", "status"]).to_pylist()
+    labelled = read_truth(truth)
+    known = {row["session_id"] for row in sessions}
+    labelled = [
+        msgspec.structs.replace(t, session_id=_published(t.session_id, known, output))
+        for t in labelled
+    ]
+    result = score(
+        [_prediction(row) for row in rows],
+        labelled,
+        _event_lines(events, {t.session_id for t in labelled}),
+    )
+    result["missing_sessions"] = [t.session_id for t in labelled if t.session_id not in known]
+    return result
+
+
+def read_truth(path: str) -> list[Truth]:
+    """Reads a truth file: JSON lines {session_id, actions: [{action, parameters, …}]}."""
+    try:
+        data = storage.read_bytes(path)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise TruthError(f"{path}: {error.strerror or 'no such file'}") from None
+    found = []
+    for number, line in enumerate(data.decode("utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            found.append(msgspec.json.decode(line, type=Truth))
+        except msgspec.DecodeError as error:
+            raise TruthError(
+                f"{path}:{number}: {error}; expected {{session_id, actions: [{{action, "
+                "parameters, first_event_id, last_event_id}]}"
+            ) from None
+    return found
+
+
+def _published(session_id: str, known: set[str], output: str) -> str:
+    """The id under which a session was published; the project key is needed for a non-UUID."""
+    if session_id in known:
+        return session_id
+    try:
+        key = load_project_key(storage.join(output, "private", "project.key"), create=False)
+    except Exception:  # without the key the session counts as missing, which the result says
+        return session_id
+    return published_session_id(key, session_id)
+
+
+def _prediction(row: Mapping[str, Any]) -> Prediction:
+    return Prediction(
+        session_id=row["session_id"],
+        segment_id=row["segment_id"],
+        suite=row.get("suite"),
+        action=row["action"],
+        parameters=json.loads(row["parameters"] or "{}"),
+        confidence=row["confidence"],
+        status=row["status"],
+        event_ids=frozenset(row.get("raw_event_ids") or ()),
+        configuration=f"{row.get('model')} {row.get('model_configuration')}",
+    )
+
+
+def _event_lines(rows: Iterable[Mapping[str, Any]], wanted: set[str]) -> dict[str, list[EventLine]]:
+    lines: dict[str, list[tuple[int, EventLine]]] = {}
+    for row in rows:
+        if row["session_id"] not in wanted:
+            continue
+        counts = row["disposition"] != "dropped" and row["type"] not in UNCOUNTED_TYPES
+        line = (row["timestamp_us"], EventLine(row["event_id"], counts))
+        lines.setdefault(row["session_id"], []).append(line)
+    return {
+        session: [line for _, line in sorted(found, key=lambda pair: pair[0])]
+        for session, found in lines.items()
+    }
+
+
+def score(
+    predictions: Sequence[Prediction],
+    truth: Sequence[Truth],
+    events: Mapping[str, Sequence[EventLine]],
+) -> dict[str, Any]:
+    """Returns the figures of :func:`evaluate` for rows in memory."""
+    sessions = {t.session_id for t in truth}
+    names = list(dict.fromkeys(p.configuration for p in predictions if p.session_id in sessions))
+    results = {
+        name: _score_one([p for p in predictions if p.configuration == name], truth, events)
+        for name in names or [""]
+    }
+    first = dict(results[(names or [""])[0]])
+    if len(results) > 1:
+        first["configurations"] = results
+    return first
+
+
+class _Match(msgspec.Struct, frozen=True, kw_only=True):
+    session_id: str
+    suite: str | None
+    truth: TruthAction | None
+    prediction: Prediction | None
+
+    @property
+    def right(self) -> bool:
+        return (
+            self.truth is not None
+            and self.prediction is not None
+            and self.truth.action == self.prediction.action
+        )
+
+
+def _score_one(
+    predictions: Sequence[Prediction],
+    truth: Sequence[Truth],
+    events: Mapping[str, Sequence[EventLine]],
+) -> dict[str, Any]:
+    matches: list[_Match] = []
+    noise: list[tuple[float, bool]] = []
+    segments = 0
+    for labelled in truth:
+        own = [p for p in predictions if p.session_id == labelled.session_id]
+        segments += len(own)
+        lines = events.get(labelled.session_id, ())
+        found = _matches(labelled, own, lines)
+        matches += found
+        missed = {id(m.truth) for m in found if m.truth is not None and m.prediction is None}
+        spans = [_span(t, lines) for t in labelled.actions if id(t) in missed]
+        for p in own:
+            if p.action == NONE_ACTION and p.confidence is not None:
+                wrong = any(_overlap(p.event_ids, s) >= LEAST_OVERLAP for s in spans)
+                noise.append((p.confidence, not wrong))
+    suites = sorted({m.suite for m in matches if m.suite})
+    result = {**_figures(matches), "segments": segments}
+    result["ece_none"] = _calibration_error(noise)
+    result["suites"] = {s: _figures([m for m in matches if m.suite == s]) for s in suites}
+    result["misses"] = [_told(m) for m in matches if m.prediction is None]
+    result["extras"] = [_told(m) for m in matches if m.truth is None]
+    result["wrong"] = [_told(m) for m in matches if m.truth and m.prediction and not m.right]
+    result["inexact"] = [
+        {**_told(m), "parameters": inexact} for m in matches if m.right and (inexact := _inexact(m))
+    ]
+    return result
+
+
+def _matches(
+    labelled: Truth, own: Sequence[Prediction], lines: Sequence[EventLine]
+) -> list[_Match]:
+    counted = {line.id for line in lines if line.counts}
+    actions = [p for p in own if p.is_action]
+    suite = next((p.suite for p in own if p.suite), None)
+    pairs = []
+    for number, action in enumerate(labelled.actions):
+        span = _span(action, lines)
+        for place, prediction in enumerate(actions):
+            overlap = _overlap(prediction.event_ids & counted or prediction.event_ids, span)
+            if overlap >= LEAST_OVERLAP:
+                same = action.action == prediction.action
+                pairs.append((-overlap, not same, number, place))
+    taken_truth: set[int] = set()
+    taken: set[int] = set()
+    found = []
+    for _, _, number, place in sorted(pairs):
+        if number in taken_truth or place in taken:
+            continue
+        taken_truth.add(number)
+        taken.add(place)
+        found.append((number, labelled.actions[number], actions[place]))
+    found += [(n, a, None) for n, a in enumerate(labelled.actions) if n not in taken_truth]
+    matches = [
+        _Match(session_id=labelled.session_id, suite=suite, truth=a, prediction=p)
+        for _, a, p in sorted(found, key=lambda f: f[0])
+    ]
+    return matches + [
+        _Match(session_id=labelled.session_id, suite=suite, truth=None, prediction=p)
+        for place, p in enumerate(actions)
+        if place not in taken
+    ]
+
+
+def _span(action: TruthAction, lines: Sequence[EventLine]) -> frozenset[str]:
+    """The counted events from the first to the last of a truth action, in the order of time."""
+    ids = [line.id for line in lines]
+    if action.first_event_id not in ids or action.last_event_id not in ids:
+        return frozenset({action.first_event_id, action.last_event_id})
+    first, last = ids.index(action.first_event_id), ids.index(action.last_event_id)
+    return frozenset(line.id for line in lines[first : last + 1] if line.counts)
+
+
+def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
+    union = len(a | b)
+    return len(a & b) / union if union else 0.0
+
+
+def _figures(matches: Sequence[_Match]) -> dict[str, Any]:
+    truth = [m for m in matches if m.truth is not None]
+    right = [m for m in matches if m.right]
+    parameters = sum(len(m.truth.parameters) for m in right if m.truth)
+    inexact = sum(len(_inexact(m)) for m in right)
+    answers = [
+        (m.prediction.confidence, m.right)
+        for m in matches
+        if m.prediction is not None and m.prediction.confidence is not None
+    ]
+    return {
+        "action_accuracy": _share(len(right), len(truth)),
+        "parameter_exact": _share(parameters - inexact, parameters),
+        "coverage_at_p95": coverage_at(answers, len(truth)),
+        "ece": _calibration_error(answers),
+        "precision": _share(len(right), sum(m.prediction is not None for m in matches)),
+        "accepted": _share(
+            sum(m.right and m.prediction.status == "accepted" for m in right if m.prediction),
+            len(truth),
+        ),
+        "truth_actions": len(truth),
+        "predicted_actions": sum(m.prediction is not None for m in matches),
+        "right": len(right),
+    }
+
+
+def coverage_at(
+    answers: Sequence[tuple[float, bool]], total: int, precision: float = PRECISION
+) -> float | None:
+    """The largest share of ``total`` answered rightly where ``precision`` of the answers hold.
+
+    ``answers`` are (confidence, right); answers of one confidence are taken or left together.
+    """
+    if not total:
+        return None
+    best = right = 0
+    ordered = sorted(answers, key=lambda a: -a[0])
+    for seen, (confidence, is_right) in enumerate(ordered, 1):
+        right += is_right
+        last = seen == len(ordered) or ordered[seen][0] != confidence
+        if last and right / seen >= precision:
+            best = right
+    return round(best / total, 4)
+
+
+def _calibration_error(answers: Sequence[tuple[float, bool]]) -> float | None:
+    """Expected calibration error: |mean confidence - share right| over equal bins, weighted."""
+    if not answers:
+        return None
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for confidence, right in answers:
+        bins.setdefault(min(int(confidence * BINS), BINS - 1), []).append((confidence, right))
+    error = 0.0
+    for members in bins.values():
+        said = sum(c for c, _ in members) / len(members)
+        held = sum(r for _, r in members) / len(members)
+        error += abs(said - held) * len(members) / len(answers)
+    return round(error, 4)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _inexact(match: _Match) -> list[str]:
+    """Names of the truth's parameters whose predicted value is another."""
+    assert match.truth is not None and match.prediction is not None
+    found = match.prediction.parameters
+    return [
+        name
+        for name, value in match.truth.parameters.items()
+        if name not in found or not is_exact(found[name], value)
+    ]
+
+
+def is_exact(found: Any, value: Any) -> bool:
+    """Whether a value equals the truth, or the truth with parts replaced by placeholders."""
+    if isinstance(found, bool) != isinstance(value, bool):
+        return False
+    if found == value:
+        return True
+    if isinstance(found, list) and isinstance(value, list):
+        return len(found) == len(value) and all(map(is_exact, found, value))
+    if isinstance(found, dict) and isinstance(value, dict):
+        return found.keys() == value.keys() and all(is_exact(found[k], value[k]) for k in found)
+    if not isinstance(found, str) or not _PLACEHOLDER.search(found):
+        return False
+    kept = [re.escape(part) for part in _PLACEHOLDER.split(found)]
+    return re.fullmatch("(.+?)".join(kept), str(value), re.DOTALL) is not None
+
+
+def _told(match: _Match) -> dict[str, Any]:
+    told: dict[str, Any] = {"session_id": match.session_id}
+    if match.truth is not None:
+        told |= {
+            "action": match.truth.action,
+            "first_event_id": match.truth.first_event_id,
+            "last_event_id": match.truth.last_event_id,
+        }
+    if match.prediction is not None:
+        told |= {
+            "predicted": match.prediction.action,
+            "segment_id": match.prediction.segment_id,
+            "confidence": match.prediction.confidence,
+            "status": match.prediction.status,
+        }
+    return told
+
+
+def lines(result: Mapping[str, Any]) -> list[str]:
+    """The result for people to read."""
+    text = [_line("all", result)]
+    text += [_line(name, figures) for name, figures in result["suites"].items()]
+    for kind in ("misses", "wrong", "extras", "inexact"):
+        for item in result[kind]:
+            what = item.get("action") or item.get("predicted")
+            said = f", predicted {item['predicted']}" if kind == "wrong" else ""
+            names = f": {', '.join(item['parameters'])}" if kind == "inexact" else ""
+            text.append(f"{kind}: {item['session_id']} {what}{said}{names}")
+    for session in result.get("missing_sessions", ()):
+        text.append(f"not in the dataset: {session}")
+    return text
+
+
+def _line(name: str, figures: Mapping[str, Any]) -> str:
+    def shown(key: str) -> str:
+        value = figures[key]
+        return "-" if value is None else f"{value:.3f}"
+
+    return (
+        f"{name}: action accuracy {shown('action_accuracy')} ({figures['right']} of "
+        f"{figures['truth_actions']}), exact parameters {shown('parameter_exact')}, "
+        f"coverage at 95 % precision {shown('coverage_at_p95')}, ECE {shown('ece')}"
+    )
