@@ -137,5 +137,5 @@ SCRIPTS = [
         description="Call the guest list “Guest list and seating”; ticket prices are blocked, five "
         "points, with a comment why.",
     ),
-    Script("board-tidy-up", user="jonas", url=URL, run=tidy_up),
+    Script("board-tidy-up", user="priya", url=URL, run=tidy_up),
 ]

@@ -233,7 +233,7 @@ SCRIPTS = [
         suite="Postbox",
         description="Send Ruth the address of Aiko's new studio and tell Aiko that Friday is fine.",
     ),
-    Script("mail-look-around", user="tomasz", url=URL, run=look_around),
+    Script("mail-look-around", user="nora", url=URL, run=look_around),
     Script(
         "mail-go-on-holiday",
         user="nora",

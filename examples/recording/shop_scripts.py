@@ -16,7 +16,9 @@ def fill_basket(person: Person) -> None:
     with person.does("search_products", query="honey"):
         person.click(page.get_by_label("Search products"))
         person.type("hon")
-        person.type("ney\b\b\bey\n")
+        person.type("ney\b\b\bey")
+        person.look()
+        person.press("Enter")
     person.look()
     person.click(page.get_by_role("link", name="Acacia honey"))
     person.look()
