@@ -22,7 +22,6 @@ from transforms.normalize.transforms import MatchObservations, NormalizeEvents
 from transforms.prepared import WritePrepared
 from transforms.privacy.transforms import LocateSensitive, Redact, VerifyPrivacy
 from transforms.results import WriteResult
-from transforms.synthesize.targets import rows_to_arrow
 from transforms.synthesize.transforms import SynthesizeExamples, ValidateExamples
 from transforms.write.commit import CommitSettings
 from transforms.write.shards import ShardPlaces
@@ -60,7 +59,9 @@ def build_graph(
         | "ValidateExamples"
         >> ValidateExamples(run.synthesis, o.target_names, run.frames, o.fail_fast)
         | "WriteResult"
-        >> WriteResult(run.checkpoints, run.catalogue, o.configurations, rows_to_arrow, progress)
+        >> WriteResult(
+            run.checkpoints, run.catalogue, o.configurations, run.training_table, progress
+        )
     )
     results = (found["done"], made) | "AllResults" >> beam.Flatten()
     places = ShardPlaces(output, run.run_id, run.config_hash, o.target_names, o.validation_share)

@@ -24,6 +24,7 @@ from transforms.normalize.match import MatchSettings
 from transforms.privacy.publish import PublishSettings
 from transforms.privacy.transforms import PrivacySettings
 from transforms.synthesize.examples import SynthesisSettings
+from transforms.synthesize.targets import TARGETS, ImageSource, rows_to_arrow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +75,18 @@ class RunSettings:
         )
 
     @property
+    def frames(self) -> ImageSource:
+        """Where training rows find published frames."""
+        return ImageSource(
+            self.options.images, functools.partial(_read_below, self.options.output or "")
+        )
+
+    @property
+    def training_table(self) -> functools.partial:
+        """(target, JSONL lines) → Arrow table."""
+        return functools.partial(rows_to_arrow, images=self.options.images)
+
+    @property
     def privacy(self) -> PrivacySettings:
         """Settings of the PrivacyFilter."""
         return PrivacySettings(enabled=self.options.privacy == "on")
@@ -111,6 +124,10 @@ class RunSettings:
             "code": {part: code_version(part) for part in ("prepared", "result", "version")},
             "tracemill": distribution_version(),
         }
+
+
+def _read_below(root: str, path: str) -> bytes:
+    return storage.read_bytes(storage.join(root, path))
 
 
 def new_run_id() -> str:
@@ -155,8 +172,6 @@ def resolve(options: Options) -> RunSettings:
 
 def check_against_catalogue(options: Options, catalogue: Catalogue) -> None:
     """Refuses maps and targets that don't exist, naming those that do."""
-    from transforms.synthesize.targets import TARGETS
-
     for target in options.target_names:
         if target not in TARGETS:
             raise UsageError(f"--targets {target}: one of {', '.join(sorted(TARGETS))}")

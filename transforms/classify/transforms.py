@@ -17,7 +17,7 @@ from transforms import prepared
 from transforms.checkpoints import CheckpointStore
 from transforms.classify.classifier import Classifier
 from transforms.classify.segment import segment_trajectory
-from transforms.classify.session import classify_segments
+from transforms.classify.session import classify_segments, outcomes
 from transforms.classify.suites import choose_suite
 from transforms.stage import SessionDoFn
 
@@ -124,7 +124,12 @@ class _ClassifySegments(_ResultDoFn):
                 configuration=number,
             )
         )
-        return msgspec.structs.replace(work, classifications=made)
+        failures, _ = outcomes(work.prepared, made)  # noise is dropped where examples are made
+        return msgspec.structs.replace(
+            work,
+            classifications=made,
+            failures=(*work.failures, *failures),
+        )
 
     def size_in(self, work: ResultWork) -> int:
         return len(work.segments)

@@ -15,7 +15,7 @@ from schemas.work import ResultWork
 from transforms.stage import SessionDoFn
 from transforms.synthesize.examples import SynthesisSettings, synthesize_examples
 from transforms.synthesize.messages import messages_lines
-from transforms.synthesize.targets import TARGETS, ImageSource, render_checked
+from transforms.synthesize.targets import ImageSource, render_checked, target_named
 
 
 class _SynthesizeExamples(SessionDoFn):
@@ -79,7 +79,8 @@ class _ValidateExamples(SessionDoFn):
         fail_fast: bool,
     ):
         super().__init__(fail_fast)
-        self.settings, self.targets, self.images = settings, targets, images
+        self.settings, self.images = settings, images
+        self.targets = {name: target_named(name, settings.images) for name in targets}
 
     def apply(self, work: ResultWork) -> ResultWork:
         training: dict[str, list[bytes]] = {t: [] for t in self.targets}
@@ -113,8 +114,8 @@ class _ValidateExamples(SessionDoFn):
         """Adds the example's rows to every target, or to none: a half-written one is no example."""
         rows: list[tuple[str, bytes]] = []
         for conversation in example.conversations:
-            for name in self.targets:
-                row = render_checked(conversation, TARGETS[name], self.images)
+            for name, target in self.targets.items():
+                row = render_checked(conversation, target, self.images)
                 if isinstance(row, Failure):
                     failed = msgspec.structs.replace(
                         example, status="FAILED", error_code=row.code, conversations=()

@@ -1,0 +1,188 @@
+"""Taking things away from an output: what nothing needs any more, and what must be forgotten."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+
+from pipeline.dataset import manifest_of
+from pipeline.settings import forgotten_sessions, new_run_id
+from schemas.receipts import Receipt
+from transforms import storage
+from transforms.checkpoints import CheckpointStore
+from transforms.write.commit import CommitSettings, commit
+from transforms.write.plan import PlanVersion, shard_of
+from transforms.write.shards import ShardPlaces, read_members, write_shard
+
+STALE_TEMPORARY_S = 24 * 3600.0
+
+
+@dataclasses.dataclass
+class Removed:
+    """What was (or would be) deleted: number of files and bytes by kind."""
+
+    files: dict[str, int] = dataclasses.field(default_factory=dict)
+    bytes: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def add(self, kind: str, stat: storage.FileStat) -> None:
+        """Counts one file."""
+        self.files[kind] = self.files.get(kind, 0) + 1
+        self.bytes[kind] = self.bytes.get(kind, 0) + stat.size
+
+    def lines(self) -> list[str]:
+        """Returns one line per kind."""
+        return [
+            f"{n:>8} {kind:<14}{self.bytes[kind] / 1e6:>10.1f} MB"
+            for kind, n in sorted(self.files.items())
+        ] or ["       0 files"]
+
+
+def versions_of(output: str) -> list[str]:
+    """Returns the versions that lie in an output."""
+    root = storage.join(output, "versions")
+    return sorted({s.uri[len(root) :].strip("/").split("/")[0] for s in storage.walk(root)})
+
+
+def collect_garbage(output: str, keep: Collection[str] = (), dry_run: bool = False) -> Removed:
+    """Deletes versions but the current one (and ``keep``), and what only they needed.
+
+    Replies of models in ``cache/`` are never touched: they were paid for.
+    """
+    manifest = manifest_of(output)
+    kept = {manifest["version"], *keep}
+    store = CheckpointStore(storage.join(output, "checkpoints"))
+    members = [r for v in sorted(kept) for r in read_members(store, v)]
+    if not members and manifest["sessions"]:
+        # Without the list every checkpoint would look like an orphan.
+        raise storage.StorageError(f"{store.root}: the list of version members is missing")
+    checkpoints = {store.uri("result", r.key) for r in members}
+    checkpoints |= {store.uri("prepared", r.prepared_key) for r in members}
+    frames = _frames_of(store, members)
+    removed = Removed()
+
+    def sweep(kind: str, folder: str, needed: Any) -> None:
+        for stat in storage.walk(storage.join(output, folder)):
+            if not needed(stat.uri):
+                removed.add(kind, stat)
+                if not dry_run:
+                    storage.delete(stat.uri)
+
+    in_version = [storage.join(output, "versions", v) + "/" for v in kept]
+    lists = [storage.join(store.root, "versions", v) + "/" for v in kept]
+    sweep("versions", "versions", lambda u: u.startswith(tuple(in_version)))
+    sweep("lists", "checkpoints/versions", lambda u: u.startswith(tuple(lists)))
+    for kind in ("prepared", "result"):
+        sweep("checkpoints", f"checkpoints/{kind}", lambda u: u in checkpoints)
+    sweep("frames", "frames", lambda u: storage.name_of(u) in frames)
+    for stat in storage.walk(output):
+        name = storage.name_of(stat.uri)
+        if name.startswith(".") and name.endswith(".tmp") and _is_stale(stat):
+            removed.add("temporary", stat)
+            if not dry_run:
+                storage.delete(stat.uri)
+    if not dry_run and storage.is_local(output):
+        _remove_empty_folders(output)
+    return removed
+
+
+def _is_stale(stat: storage.FileStat) -> bool:
+    return stat.version.isdigit() and time.time() - int(stat.version) / 1e9 > STALE_TEMPORARY_S
+
+
+def _frames_of(store: CheckpointStore, members: Iterable[Receipt]) -> set[str]:
+    from transforms import prepared
+
+    return {
+        frame
+        for receipt in members
+        for frame in prepared.read_state(store.read("prepared", receipt.prepared_key)).frame_ids
+    }
+
+
+def _remove_empty_folders(output: str) -> None:
+    for top in ("versions", "frames", "checkpoints"):
+        root = storage.local_path(output) / top
+        for folder in sorted(root.rglob("*"), key=lambda p: -len(p.parts)):
+            if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def forget(output: str, private: str, sessions: Collection[str], max_shard_mb: float) -> str:
+    """Removes sessions from an output, everywhere; returns the new version's name.
+
+    A new version without them is published first; then the old versions, their checkpoints,
+    frames and private records go, and their lines below ``run/`` and ``review/``. The sessions
+    are remembered as forgotten, so that another run over the same input doesn't bring them back.
+    """
+    manifest = manifest_of(output)
+    store = CheckpointStore(storage.join(output, "checkpoints"))
+    members = read_members(store, manifest["version"])
+    staying = [r for r in members if r.session_id not in sessions]
+    remembered = sorted(forgotten_sessions(private) | set(sessions))
+    storage.write_bytes(
+        storage.join(private, "forgotten.txt"), ("\n".join(remembered) + "\n").encode(), mode=0o600
+    )
+    version = _write_version(output, store, staying, manifest, max_shard_mb)
+    for session_id in sessions:
+        storage.delete(storage.join(private, "sessions", f"{session_id}.json"))
+        storage.delete(storage.join(private, "raw", session_id))
+    collect_garbage(output)
+    _strike_out(output, frozenset(sessions), version)
+    return version
+
+
+def _write_version(
+    output: str,
+    store: CheckpointStore,
+    receipts: list[Receipt],
+    manifest: dict[str, Any],
+    max_shard_mb: float,
+) -> str:
+    facts = manifest["configuration"]
+    plan = PlanVersion(facts["writing"], int(max_shard_mb * 1e6)).plan(receipts)
+    run_id = new_run_id()
+    places = ShardPlaces(
+        output, run_id, facts["writing"], tuple(facts["targets"]), facts["validation_share"]
+    )
+    groups: dict[int, list[Receipt]] = {}
+    for receipt in receipts:
+        groups.setdefault(shard_of(receipt.session_id, plan.shards), []).append(receipt)
+    shards = [
+        write_shard(store, places, plan.version, shard, plan.shards, group)
+        for shard, group in sorted(groups.items())
+    ]
+    return commit(plan, shards, CommitSettings(output, run_id, facts))
+
+
+def _strike_out(output: str, sessions: frozenset[str], version: str) -> None:
+    """Removes the sessions' lines from run folders and review files."""
+    for folder in ("run", "review"):
+        for stat in list(storage.walk(storage.join(output, folder))):
+            if stat.uri.endswith(".jsonl"):
+                _filter_lines(stat.uri, sessions)
+            elif stat.uri.endswith(".avro"):
+                _filter_avro(stat.uri, sessions)
+
+
+def _filter_lines(uri: str, sessions: frozenset[str]) -> None:
+    lines = storage.read_bytes(uri).splitlines()
+    staying = [ln for ln in lines if msgspec.json.decode(ln).get("session_id") not in sessions]
+    if len(staying) != len(lines):
+        storage.write_bytes(uri, b"".join(line + b"\n" for line in staying))
+
+
+def _filter_avro(uri: str, sessions: frozenset[str]) -> None:
+    import fastavro
+
+    with storage.open_read(uri) as f:
+        reader = fastavro.reader(f)
+        schema = reader.writer_schema
+        rows = list(reader)
+    staying = [r for r in rows if r["session_id"] not in sessions]
+    if len(staying) != len(rows):
+        with storage.atomic_writer(uri) as out:
+            fastavro.writer(out, schema, staying, codec="deflate")
