@@ -23,7 +23,13 @@ REQUEST_AFTER_MS = 600
 # Nobody acts while a frame is captured.
 QUIET_AFTER_FRAME_MS = 20
 ACTING = {"mousedown", "keydown", "touchstart", "wheel"}
-TYPES: dict[str, Any] = {"STRING": str, "NUMBER": (int, float), "BOOLEAN": bool, "OBJECT": dict, "ARRAY": list}
+TYPES: dict[str, Any] = {
+    "STRING": str,
+    "NUMBER": (int, float),
+    "BOOLEAN": bool,
+    "OBJECT": dict,
+    "ARRAY": list,
+}
 
 
 def check_examples(examples: Path) -> list[str]:
