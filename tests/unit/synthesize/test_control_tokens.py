@@ -90,3 +90,20 @@ def test_lone_surrogates_become_replacement_characters():
 def test_numbers_that_json_cannot_hold_are_refused():
     with pytest.raises(ValueError):
         json_text(float("nan"))
+
+
+def test_a_tokenizer_finds_no_special_token_in_what_is_rendered():
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(alphabet)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(TOKENS)
+    special = {tokenizer.token_to_id(t) for t in TOKENS}
+    recorded = "Größe " + "".join(TOKENS)
+    assert special <= set(tokenizer.encode(recorded).ids)
+    for rendered in (neutralise(recorded), json_text({"a": recorded})):
+        ids = tokenizer.encode(rendered).ids
+        assert not special & set(ids)
+        assert tokenizer.decode(ids) == rendered

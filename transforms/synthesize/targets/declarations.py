@@ -34,12 +34,13 @@ def declaration_faults(declaration: Any, place: str) -> list[str]:
     ):
         return [*faults, f"tool_schema: the parameters of {place} are no object schema"]
     for prop in schema["properties"].values():
-        if not isinstance(prop, dict) or prop.get("type") not in _TYPES:
+        kind = prop.get("type") if isinstance(prop, dict) else None
+        if not isinstance(kind, str) or kind not in _TYPES:
             faults.append(f"tool_schema: a parameter of {place} has no JSON Schema type")
-        elif prop["type"] == "array" and "items" not in prop:
+        elif kind == "array" and "items" not in prop:
             faults.append(f"tool_schema: an array parameter of {place} has no items")
     required = schema.get("required", [])
-    if not isinstance(required, list) or not set(required) <= set(schema["properties"]):
+    if not isinstance(required, list) or any(r not in [*schema["properties"]] for r in required):
         faults.append(f"tool_schema: {place} requires what it doesn't declare")
     return faults
 
@@ -52,9 +53,9 @@ def call_faults(
         return [f"unknown_tool: {place} calls a tool that isn't declared"]
     if not isinstance(arguments, dict):
         return [f"arguments: {place} has arguments that are no JSON object"]
-    schema = declarations[name].get("parameters")
-    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
-        return []
+    if declaration_faults(declarations[name], place):
+        return []  # named already, at the declaration
+    schema = declarations[name]["parameters"]
     faults = []
     if set(schema.get("required", ())) - set(arguments):
         faults.append(f"arguments: {place} lacks a required argument")
@@ -62,12 +63,10 @@ def call_faults(
         declared = schema["properties"].get(key)
         if declared is None:
             faults.append(f"arguments: {place} has an argument that isn't declared")
-        elif not _fits(value, declared.get("type")):
+        elif not _fits(value, declared["type"]):
             faults.append(f"arguments: {place} has an argument of another type than declared")
     return faults
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    if isinstance(value, bool) and kind != "boolean":
-        return False
-    return isinstance(value, _TYPES.get(kind, (object,)))
+def _fits(value: Any, kind: str) -> bool:
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))

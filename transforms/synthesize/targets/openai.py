@@ -201,7 +201,7 @@ class _MessageCheck:
             return ["messages: there are none"]
         for i, message in enumerate(messages):
             role = message.get("role") if isinstance(message, dict) else None
-            if role not in _KEYS:
+            if not isinstance(role, str) or role not in _KEYS:
                 self.fault("role", i, "has no role of system, user, assistant, tool")
                 self.previous = None
                 continue

@@ -138,8 +138,9 @@ def _declared(tools: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:
     if not isinstance(declarations, list):
         return {}, ["tools: they are no JSON list in a string"]
     faults = [f for i, d in enumerate(declarations) for f in declaration_faults(d, f"tool {i}")]
-    declared = {d["name"]: d for d in declarations if isinstance(d, dict) and "name" in d}
-    if len(declared) < len(declarations):
+    named = [d for d in declarations if isinstance(d, dict) and isinstance(d.get("name"), str)]
+    declared = {d["name"]: d for d in named}
+    if len(declared) < len(named):
         faults.append("tool_name: two tools of one name")
     return declared, faults
 
