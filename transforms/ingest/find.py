@@ -1,0 +1,367 @@
+"""Finds the sessions behind ``--input``: folders, files, archives and globs, local or remote.
+
+Sessions are recognised by what they contain (:mod:`transforms.ingest.layouts`). Nothing is passed
+over in silence: see :class:`FoundSessions`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from schemas.traces import SessionRef
+from transforms import storage
+from transforms.archives import Archive, DamagedFileError, open_archive
+from transforms.ingest import layouts
+from transforms.json_lines import without_mark
+from transforms.keys import stable_hash
+from transforms.listings import Listing, list_folder
+from transforms.session_files import ArchiveFiles, FolderFiles, SessionFiles, single_file
+
+FINGERPRINTS = ("stat", "content")
+MAX_SNIFFED_FILES = 1000
+HEAD_BYTES = 64 << 10
+MAX_RECORD_BYTES = 1 << 20
+MAX_ID_LENGTH = 256
+LISTING_THREADS = 16
+
+
+class InputError(ValueError):
+    """An ``--input`` that names nothing to read; the message names it and what is expected."""
+
+
+class FoundSessions(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was found, and what was not taken."""
+
+    sessions: list[SessionRef]
+    """Largest first, then by id; ``defect`` is set on those that will be FAILED."""
+    repeated: list[SessionRef]
+    """Byte-identical copies of a session above (equal id and content); read once."""
+    passed_over: list[tuple[str, str]]
+    """(URI, reason) of folders and files that were seen and are no session."""
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    uri: str
+    layout: str
+    files: SessionFiles | None
+    stats: dict[str, storage.FileStat]
+    member: str = ""
+    defect: str = ""
+
+
+def find_sessions(
+    patterns: Sequence[str], *, fingerprint: str = "stat", exclude: Sequence[str] = ()
+) -> list[SessionRef]:
+    """Returns the sessions behind folders, files, archives and globs; see :func:`find_inputs`."""
+    return find_inputs(patterns, fingerprint=fingerprint, exclude=exclude).sessions
+
+
+def find_inputs(
+    patterns: Sequence[str], *, fingerprint: str = "stat", exclude: Sequence[str] = ()
+) -> FoundSessions:
+    """Finds sessions and says what was not taken.
+
+    ``fingerprint`` is over (relative path, size, version) of a session's files, or over their
+    bytes (``content``). ``exclude`` are globs or folders that are not looked into. Raises
+    InputError when a pattern matches nothing, or nothing that is a session; a folder or file that
+    is named without a wildcard and is no session gives a reference with the defect
+    ``unknown_layout`` instead.
+    """
+    if fingerprint not in FINGERPRINTS:
+        raise ValueError(f"fingerprint {fingerprint!r}: one of {', '.join(FINGERPRINTS)}")
+    search = _Search([_absolute(e) for e in exclude])
+    for pattern in patterns:
+        search.add(pattern)
+    return _resolved(list(search.candidates.values()), search.passed_over, fingerprint)
+
+
+def _absolute(uri: str) -> str:
+    if not storage.is_local(uri):
+        return uri.rstrip("/")
+    return os.path.abspath(os.path.expanduser(str(storage.local_path(uri))))
+
+
+class _Search:
+    """Collects candidates over several patterns; a session that two of them reach counts once."""
+
+    def __init__(self, exclude: list[str]):
+        self.exclude = exclude
+        self.candidates: dict[tuple[str, str], _Candidate] = {}
+        self.passed_over: list[tuple[str, str]] = []
+        self._listings: dict[str, Listing] = {}
+
+    def add(self, pattern: str) -> None:
+        place = _absolute(pattern)
+        named = not any(c in place for c in "*?[") or storage.exists(place)
+        if named and storage.is_local(place):
+            uris = [place] if storage.exists(place) else []
+        else:
+            uris = storage.glob(place)
+        uris = [u for u in uris if not self._excluded(u)]
+        if not uris:
+            raise InputError(
+                f"--input {pattern}: nothing is there; give a session folder, a folder of "
+                "sessions, an archive, a trajectory.jsonl, or a glob of these"
+            )
+        found = False
+        for uri in uris:
+            candidates = list(self._at(uri))
+            for candidate in candidates:
+                self.candidates.setdefault((candidate.uri, candidate.member), candidate)
+            found = found or bool(candidates)
+            if not candidates and named:
+                self.candidates.setdefault((uri, ""), self._unknown(uri))
+                found = True
+            elif not candidates and not self._part_of_session(uri):
+                self.passed_over.append((uri, "unknown_layout"))
+        if not found:
+            hint = next(filter(None, (looks_like(uri) for uri in uris[:20])), "")
+            raise InputError(f"--input {pattern}: {len(uris)} matches, none is a session{hint}")
+
+    def _excluded(self, uri: str) -> bool:
+        return any(
+            fnmatch.fnmatch(uri, e) or uri == e or uri.startswith(e.rstrip("/") + "/")
+            for e in self.exclude
+        )
+
+    def _part_of_session(self, uri: str) -> bool:
+        """Whether a match such as ``s1/screenshots`` lies in a session found by its neighbour."""
+        return any(uri.startswith(root + "/") for root, _ in self.candidates)
+
+    def _listing(self, folder: str) -> Listing:
+        if folder not in self._listings:
+            listing = list_folder(folder, frozenset(self.exclude))
+            files = {n: s for n, s in listing.files.items() if not self._excluded(f"{folder}/{n}")}
+            self._listings[folder] = Listing(files, listing.refused)
+        return self._listings[folder]
+
+    def _at(self, uri: str) -> Iterable[_Candidate]:
+        if not _is_file(uri):
+            yield from self._in_folder(uri)
+            return
+        folder, _, name = uri.rpartition("/")
+        base = layouts.plain_name(name)
+        if base in (layouts.EVENTS_FILE, layouts.TRAJECTORY_FILE, layouts.SESSION_FILE):
+            listing = self._listing(folder)
+            reader = layouts.find_roots(listing.files).get("")
+            if reader:
+                yield _in(folder, "", reader, listing)
+            return
+        try:
+            archive = open_archive(uri)
+        except DamagedFileError as error:
+            yield _Candidate(uri, f"{layouts.UNKNOWN}-archive", None, {}, defect=error.code)
+            return
+        if archive is not None:
+            yield from _in_archive(archive)
+            return
+        yield from _single(uri)
+
+    def _in_folder(self, uri: str) -> Iterable[_Candidate]:
+        listing = self._listing(uri)
+        roots = layouts.find_roots(listing.files)
+        loose = [n for n in listing.files if layouts.root_of(n, roots) is None]
+        found = False
+        for root, reader in roots.items():
+            found = True
+            yield _in(uri, root, reader, listing)
+        for name in loose:
+            if name.lower().endswith(layouts.ARCHIVE_SUFFIXES):
+                inside = list(self._at(listing.files[name].uri))
+                found = found or bool(inside)
+                if not inside:
+                    self.passed_over.append((listing.files[name].uri, "unknown_layout"))
+                yield from inside
+        for name, code in listing.refused.items():
+            if layouts.root_of(name, roots) is None:
+                self.passed_over.append((f"{uri}/{name}", code))
+        if not found:
+            lines = [n for n in loose if layouts.plain_name(n).endswith(".jsonl")]
+            for name in lines[:MAX_SNIFFED_FILES]:
+                yield from _single(listing.files[name].uri)
+
+    def _unknown(self, uri: str) -> _Candidate:
+        if _is_file(uri):
+            files = single_file(uri)
+            return _Candidate(uri, f"{layouts.UNKNOWN}-file", files, files.stats, "", _UNKNOWN)
+        listing = self._listing(uri)
+        return _Candidate(
+            uri, layouts.UNKNOWN, FolderFiles(uri, listing), listing.files, "", _UNKNOWN
+        )
+
+
+_UNKNOWN = "unknown_layout"
+
+
+def _is_file(uri: str) -> bool:
+    if storage.is_local(uri):
+        return storage.local_path(uri).is_file()
+    return storage.exists(uri)
+
+
+def _in(base: str, root: str, reader: str, listing: Listing) -> _Candidate:
+    uri = storage.join(base, root)
+    prefix = f"{root}/" if root else ""
+    part = Listing(
+        {n[len(prefix) :]: s for n, s in listing.files.items() if n.startswith(prefix)},
+        {n[len(prefix) :]: c for n, c in listing.refused.items() if n.startswith(prefix)},
+    )
+    return _Candidate(uri, reader, FolderFiles(uri, part), part.files)
+
+
+def _in_archive(archive: Archive) -> Iterable[_Candidate]:
+    listing = archive.listing
+    for root, reader in layouts.find_roots([*listing.files, *listing.refused]).items():
+        prefix = f"{root}/" if root else ""
+        stats = {n[len(prefix) :]: s for n, s in listing.files.items() if n.startswith(prefix)}
+        yield _Candidate(
+            archive.uri, f"{reader}-archive", ArchiveFiles(archive, root), stats, member=root
+        )
+
+
+def _single(uri: str) -> Iterable[_Candidate]:
+    """A JSON-lines file of any name whose first line says what it is."""
+    files = single_file(uri)
+    name = layouts.plain_name(storage.name_of(uri))
+    if name not in files:
+        return
+    try:
+        with files.open(name) as f:
+            reader = layouts.sniff_lines(f.read(HEAD_BYTES))
+    except DamagedFileError as error:
+        yield _Candidate(uri, f"{layouts.UNKNOWN}-file", None, {}, defect=error.code)
+        return
+    if reader:
+        yield _Candidate(uri, f"{reader}-file", files, files.stats)
+
+
+def looks_like(uri: str) -> str:
+    """Returns "; it looks like …, which is not read" for a folder or file, or "" if it doesn't."""
+    if _is_file(uri):
+        archive = None
+        try:
+            archive = open_archive(uri)
+        except DamagedFileError:
+            return ""
+        files: SessionFiles = ArchiveFiles(archive, "") if archive else single_file(uri)
+    else:
+        files = FolderFiles(uri, list_folder(uri))
+
+    def head(name: str) -> bytes:
+        try:
+            with files.open(name) as f:
+                return f.read(HEAD_BYTES)
+        except (DamagedFileError, OSError):
+            return b""
+
+    dialect = layouts.closest_dialect(files.names(), head)
+    return f"; it looks like {dialect}, which is not read" if dialect else ""
+
+
+def _resolved(
+    candidates: list[_Candidate], passed_over: list[tuple[str, str]], fingerprint: str
+) -> FoundSessions:
+    def ref_of(candidate: _Candidate) -> SessionRef:
+        return _ref(candidate, fingerprint)
+
+    if any(not storage.is_local(c.uri) for c in candidates):
+        # Each session costs a request or two; object stores answer many at once.
+        with ThreadPoolExecutor(LISTING_THREADS) as pool:
+            refs = list(pool.map(ref_of, candidates))
+    else:
+        refs = [ref_of(c) for c in candidates]
+    by_id: dict[str, list[tuple[SessionRef, _Candidate]]] = {}
+    for ref, candidate in zip(refs, candidates, strict=True):
+        by_id.setdefault(_id_key(ref.session_id), []).append((ref, candidate))
+    sessions: list[SessionRef] = []
+    repeated: list[SessionRef] = []
+    for same in by_id.values():
+        same.sort(key=lambda pair: (pair[0].uri, pair[0].member))
+        distinct: dict[str, SessionRef] = {}
+        for ref, candidate in same:
+            content = ref.fingerprint
+            if len(same) > 1 and candidate.files is not None and fingerprint != "content":
+                content = candidate.files.content_digest()
+            if content in distinct:
+                repeated.append(ref)
+            else:
+                distinct[content] = ref
+        clash = len(distinct) > 1
+        sessions.extend(
+            msgspec.structs.replace(ref, defect="duplicate_session") if clash else ref
+            for ref in distinct.values()
+        )
+    sessions.sort(key=lambda r: (-r.size_bytes, r.session_id, r.uri, r.member))
+    repeated.sort(key=lambda r: (r.session_id, r.uri, r.member))
+    return FoundSessions(sessions=sessions, repeated=repeated, passed_over=sorted(set(passed_over)))
+
+
+def _ref(candidate: _Candidate, fingerprint: str) -> SessionRef:
+    files = candidate.files
+    if files is None:
+        print_of = stable_hash("defect", candidate.uri, candidate.defect)
+    elif fingerprint == "content":
+        print_of = files.content_digest()
+    else:
+        print_of = stable_hash(
+            "stat", [(n, s.size, s.version) for n, s in sorted(candidate.stats.items())]
+        )
+    return SessionRef(
+        session_id=_session_id(candidate),
+        uri=candidate.uri,
+        layout=candidate.layout,
+        size_bytes=sum(s.size for s in candidate.stats.values()),
+        fingerprint=print_of,
+        member=candidate.member,
+        defect=candidate.defect,
+    )
+
+
+def _session_id(candidate: _Candidate) -> str:
+    """Returns session.json's id, else the name of the folder, archive or file."""
+    files = candidate.files
+    if files is not None and layouts.SESSION_FILE in files and "file" not in candidate.layout:
+        try:
+            record = msgspec.json.decode(
+                without_mark(files.read(layouts.SESSION_FILE, MAX_RECORD_BYTES))
+            )
+            given = record.get("id", record.get("session_id"))
+            if usable_id(str(given)) and isinstance(given, str | int):
+                return str(given)
+        except (
+            DamagedFileError,
+            OSError,
+            msgspec.DecodeError,
+            UnicodeError,
+            AttributeError,
+            RecursionError,
+        ):
+            pass  # reading reports the damage; the folder's name will do here
+    name = storage.name_of(candidate.member or candidate.uri)
+    if candidate.layout.endswith(("-archive", "-file")) and not candidate.member:
+        name = layouts.plain_name(name)
+        for suffix in (*layouts.ARCHIVE_SUFFIXES, ".jsonl"):
+            name = name.removesuffix(suffix) or name
+    return name if usable_id(name) else hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+
+
+def usable_id(text: str) -> bool:
+    """Whether a text can be a session's id: not empty, not endless, printable, encodable."""
+    if not 0 < len(text) <= MAX_ID_LENGTH or text != text.strip():
+        return False
+    return not any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text)
+
+
+def _id_key(session_id: str) -> str:
+    """Folds the spellings of a UUID, which are published as one."""
+    try:
+        return str(uuid.UUID(session_id))
+    except ValueError:
+        return session_id

@@ -1,0 +1,196 @@
+"""The files of one session, wherever they lie: a folder, an archive, an object store's prefix.
+
+Names are relative posix paths; nothing outside the session can be named. Whatever is gzipped is
+read as what is inside, with limits on size and ratio. Objects here are read-only after they are
+made and safe to share between threads.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from schemas.traces import SessionRef
+from transforms import storage
+from transforms.archives import (
+    GZIP_MAGIC,
+    OPEN_ARCHIVES,
+    Archive,
+    DamagedFileError,
+    Gunzip,
+    cached_archive,
+)
+from transforms.listings import (
+    Listing,
+    UnsafePathError,
+    list_folder,
+    open_no_links,
+    resolve_inside,
+)
+
+__all__ = [
+    "DamagedFileError",
+    "SessionFiles",
+    "UnsafePathError",
+    "open_session_files",
+    "resolve_inside",
+]
+
+GZIP_SUFFIXES = (".gz", ".gzip")
+PICTURE_FOLDERS = ("images/", "screenshots/")
+
+
+class SessionFiles:
+    """Read access to the files of one session."""
+
+    def __init__(self, uri: str, sizes: Mapping[str, int], refused: Mapping[str, str]):
+        self.uri = uri
+        self.refused = dict(refused)
+        """Names that are not read, with the reason."""
+        self._stored: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
+        for name in sorted(sizes):
+            plain = _without_gzip_suffix(name)
+            # A plain file wins over its gzipped twin, which then keeps its own name.
+            shown = name if plain != name and plain in sizes else plain
+            self._stored[shown] = name
+            self._sizes[shown] = sizes[name]
+
+    def names(self) -> list[str]:
+        """Returns the relative paths of all files, sorted; a ``.gz`` suffix is not shown."""
+        return sorted(self._stored)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._stored
+
+    def size(self, name: str) -> int:
+        """Returns the size of a file as stored (compressed, if it is)."""
+        return self._sizes[resolve_inside(name)]
+
+    def open(self, name: str) -> BinaryIO:
+        """Opens a file for reading; gzip is undone.
+
+        Raises UnsafePathError, FileNotFoundError, and while reading DamagedFileError
+        (``truncated_gzip``, ``damaged_gzip``, ``decompression_bomb``, ``damaged_archive`` …).
+        """
+        resolved = resolve_inside(name)
+        stored = self._stored.get(resolved)
+        if stored is None:
+            raise FileNotFoundError(f"{self.uri}: no such file in the session")
+        raw = self._open_stored(stored)
+        if not hasattr(raw, "peek"):
+            raw = io.BufferedReader(raw)  # type: ignore[arg-type]
+        if raw.peek(2)[:2] == GZIP_MAGIC:  # type: ignore[attr-defined]
+            return io.BufferedReader(Gunzip(raw), 1 << 16)
+        return raw
+
+    def read(self, name: str, limit: int) -> bytes:
+        """Reads a whole file of at most ``limit`` bytes; else DamagedFileError ``too_large``."""
+        with self.open(name) as f:
+            data = f.read(limit + 1)
+            while 0 < len(data) <= limit and (more := f.read(limit + 1 - len(data))):
+                data += more
+        if len(data) > limit:
+            raise DamagedFileError("too_large", f"more than {limit} bytes")
+        return data
+
+    def fits(self, name: str, limit: int) -> bool:
+        """Whether a file's content has at most ``limit`` bytes; only gzipped ones are read."""
+        stored = self._stored[resolve_inside(name)]
+        if stored == _without_gzip_suffix(stored):
+            return self.size(name) <= limit
+        try:
+            self.read(name, limit)
+        except DamagedFileError:
+            return False
+        return True
+
+    def content_digest(self) -> str:
+        """Returns a hash over the paths and bytes of all files, as stored."""
+        total = hashlib.blake2b(digest_size=16)
+        for stored in sorted(self._stored.values()):
+            one = hashlib.blake2b(digest_size=32)
+            try:
+                with self._open_stored(stored) as f:
+                    while data := f.read(1 << 20):
+                        one.update(data)
+            except (DamagedFileError, UnsafePathError) as error:
+                one.update(error.code.encode())
+            total.update(stored.encode("utf-8", "surrogatepass") + b"\0" + one.digest())
+        return total.hexdigest()
+
+    def _open_stored(self, stored: str) -> BinaryIO:
+        raise NotImplementedError
+
+
+def _without_gzip_suffix(name: str) -> str:
+    for suffix in GZIP_SUFFIXES:
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+class FolderFiles(SessionFiles):
+    """A session in a folder or below a prefix."""
+
+    def __init__(self, uri: str, listing: Listing):
+        super().__init__(uri, {n: s.size for n, s in listing.files.items()}, listing.refused)
+        self.stats = listing.files
+
+    def _open_stored(self, stored: str) -> BinaryIO:
+        if not storage.is_local(self.uri):
+            return storage.open_read(self.stats[stored].uri)
+        return open_no_links(str(storage.local_path(self.uri)), stored)
+
+
+class ArchiveFiles(SessionFiles):
+    """A session in a folder of an archive (``member`` is "" for its root)."""
+
+    def __init__(self, archive: Archive, member: str):
+        self._archive = archive
+        self._prefix = f"{member}/" if member else ""
+        cut = len(self._prefix)
+        sizes = {
+            n[cut:]: s.size for n, s in archive.listing.files.items() if n.startswith(self._prefix)
+        }
+        refused = {
+            n[cut:] if n.startswith(self._prefix) else n: code
+            for n, code in archive.listing.refused.items()
+            if n.startswith(self._prefix) or code != "link"
+        }
+        super().__init__(storage.join(archive.uri, member), sizes, refused)
+
+    def _open_stored(self, stored: str) -> BinaryIO:
+        return self._archive.open_member(self._prefix + stored)
+
+
+@functools.lru_cache(maxsize=OPEN_ARCHIVES)
+def _opened_files(uri: str, member: str, container: str, fingerprint: str) -> SessionFiles:
+    if container == "archive":
+        archive = cached_archive(uri, fingerprint)
+        if archive is None:
+            raise DamagedFileError("damaged_archive", "not an archive any more")
+        return ArchiveFiles(archive, member)
+    if container == "file":
+        return single_file(uri)
+    return FolderFiles(uri, list_folder(uri))
+
+
+def single_file(uri: str) -> FolderFiles:
+    """Returns a session that is one file: only it, and picture folders beside it, can be seen."""
+    folder, _, name = uri.rpartition("/")
+    listing = list_folder(folder or "/")
+    kept = {n: s for n, s in listing.files.items() if n == name or n.startswith(PICTURE_FOLDERS)}
+    return FolderFiles(folder, Listing(kept, {}))
+
+
+def open_session_files(ref: SessionRef) -> SessionFiles:
+    """Returns the files of a session; cached, because fused stages open the same one in turn.
+
+    Raises DamagedFileError for an archive that cannot be read, StorageError for storage itself.
+    """
+    container = ref.layout.partition("-")[2]
+    return _opened_files(ref.uri, ref.member, container, ref.fingerprint)
