@@ -266,7 +266,8 @@ def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
     crop = image[y0:y1, x0:x1].astype(np.int16)
     background = np.median(crop.reshape(-1, 3)[::3], axis=0).astype(np.int16)
     ink = np.abs(crop - background).max(2) > INK_THRESHOLD
-    rows, columns = np.nonzero(ink.any(1))[0], np.nonzero(ink.any(0))[0]
+    rows = _rows_of_line(np.nonzero(ink.any(1))[0], y1 - y0)
+    columns = np.nonzero(ink[rows].any(0))[0]
     if len(rows) < 3 or len(columns) < 2:
         return x0, y0, x1, y1
     return (
@@ -275,6 +276,21 @@ def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
         min(width, x0 + int(columns[-1]) + 1 + INK_PAD),
         min(height, y0 + int(rows[-1]) + 1 + INK_PAD),
     )
+
+
+def _rows_of_line(rows: np.ndarray, height: int) -> np.ndarray:
+    """Leaves out ink that the box cuts from the lines above and below."""
+    import numpy as np
+
+    runs = np.split(rows, np.nonzero(np.diff(rows) > 1)[0] + 1)
+    kept = [
+        run
+        for run in runs
+        if len(run)
+        and not (run[0] == 0 and run[-1] < 0.3 * height)
+        and not (run[-1] == height - 1 and run[0] > 0.7 * height)
+    ]
+    return np.concatenate(kept) if kept else rows
 
 
 def _padded(image: np.ndarray) -> np.ndarray:

@@ -80,9 +80,9 @@ def allowed_errors(folded: str) -> int:
     return 0 if len(folded) < 8 else 1 if len(folded) < 16 else 2
 
 
-def approximate_end(text: str, value: str, start: int, errors: int) -> int | None:
-    """Returns the end of a stretch of ``text`` from ``start`` on that is ``value`` up to
-    ``errors`` insertions, deletions or substitutions; None when there is none."""
+def approximate_end(text: str, value: str, start: int, errors: int) -> tuple[int, int]:
+    """Returns (end, errors) of the stretch of ``text`` from ``start`` on that is most like
+    ``value``; errors are insertions, deletions and substitutions, more than allowed if none is."""
     window = text[start : start + len(value) + errors]
     row = list(range(len(window) + 1))
     for i, expected in enumerate(value, 1):
@@ -93,6 +93,6 @@ def approximate_end(text: str, value: str, start: int, errors: int) -> int | Non
                 min(row[j] + 1, row[j - 1] + 1, previous + (found != expected)),
             )
         if min(row) > errors:
-            return None
-    best = min(range(len(row)), key=lambda j: (row[j], -j))
-    return start + best if row[best] <= errors else None
+            return start, errors + 1
+    best = min(range(len(row)), key=lambda j: (row[j], j))
+    return start + best, row[best]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from schemas.findings import Found, Region, Span
 from transforms.privacy.pixels.engine import Line, overlap
+from transforms.privacy.pixels.incremental import INK_PAD
 from transforms.privacy.pixels.lookalikes import (
     allowed_errors,
     approximate_end,
@@ -29,10 +30,13 @@ FREE_OF_BOUNDARIES = 8
 MIN_PART_DIGITS, MIN_PART = 4, 6
 """Of a value that is only partly on screen: folded characters that count as it."""
 PAD_Y = 0.15
-"""Of the line's height, above and below."""
+"""Of the line's height, above and below; the pad that lines have around their ink counts."""
 PAD_X = 0.35
 """Of a character's width, left and right."""
-CURSORS = "|_ "
+WRAP_CONTEXT = 40
+"""Characters before and after the end of a line that are searched together."""
+BREAKS = tuple("-_/.@=&?")
+"""Characters after which a browser may break a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,16 @@ def hits_by_pattern(lines: Sequence[Line], find: Find) -> list[list[Hit]]:
                 if _crosses_no_gap(lines, pieces, span):
                     _add(hits, pieces, text, span)
     for upper, lower in wraps_of(lines):
-        head = lines[upper].text.rpartition(" ")[2]
-        tail = lines[lower].text.partition(" ")[0]
-        text = head + tail
-        offset = len(lines[upper].text) - len(head)
-        pieces = [(upper, -offset, len(head)), (lower, len(head), len(text))]
-        for span in find(text):
-            if span.start < len(head) < span.end:
-                _add(hits, pieces, text, span)
+        # Inside a token, and between the groups of digits of one number.
+        ends = (lines[upper].text.rpartition(" ")[2], lines[upper].text[-WRAP_CONTEXT:] + " ")
+        begins = (lines[lower].text.partition(" ")[0], lines[lower].text[:WRAP_CONTEXT])
+        for head, tail in zip(ends, begins, strict=True):
+            text = head + tail
+            offset = len(lines[upper].text) - len(head.rstrip())
+            pieces = [(upper, -offset, len(head)), (lower, len(head), len(text))]
+            for span in find(text):
+                if span.start < len(head.rstrip()) and span.end > len(head):
+                    _add(hits, pieces, text, span)
     return hits
 
 
@@ -134,12 +140,14 @@ def wraps_of(lines: Sequence[Line]) -> list[tuple[int, int]]:
     for upper, line in enumerate(lines):
         height = line.y1 - line.y0
         start = bisect.bisect_left(tops, line.y1 - 0.4 * height)
-        end = bisect.bisect_right(tops, line.y1 + 1.1 * height)
+        end = bisect.bisect_right(tops, line.y1 + 0.7 * height)
         for lower in order[start:end]:
             other = lines[lower]
             if lower == upper or not 0.5 * height < other.y1 - other.y0 < 2 * height:
                 continue
-            if abs(other.x0 - line.x0) < 2 * height and line.x1 > other.x1 - 2 * height:
+            # A long token is pushed to the next line as a whole, so only its hyphen may stay behind.
+            full = line.x1 > other.x1 - 2 * height or line.text.endswith(BREAKS)
+            if full and abs(other.x0 - line.x0) < 2 * height:
                 pairs.append((upper, lower))
     return pairs
 
@@ -240,21 +248,25 @@ def _occurrences(haystack: str, value: str) -> Iterable[tuple[int, int]]:
             yield start, start + len(value)
             start = haystack.find(value, start + 1)
         return
-    seen: set[int] = set()
     size = len(value) // (errors + 1)
+    matches: dict[int, tuple[int, int]] = {}
     for piece in range(errors + 1):
         offset = piece * size
         part = value[offset : offset + size] if piece < errors else value[offset:]
         at = haystack.find(part)
         while at >= 0:
             for start in range(max(0, at - offset - errors), at - offset + errors + 1):
-                if start in seen:
-                    continue
-                seen.add(start)
-                end = approximate_end(haystack, value, start, errors)
-                if end is not None and "\n" not in haystack[start:end] and end > start:
-                    yield start, end
+                if start not in matches:
+                    end, wrong = approximate_end(haystack, value, start, errors)
+                    if wrong <= errors and "\n" not in haystack[start:end]:
+                        matches[start] = (wrong, end)
             at = haystack.find(part, at + 1)
+    # Around each reading, starts a little before or after it also match, with more errors.
+    taken: list[tuple[int, int]] = []
+    for start, (_, end) in sorted(matches.items(), key=lambda item: (item[1][0], item[0])):
+        if all(end <= other[0] or start >= other[1] for other in taken):
+            taken.append((start, end))
+    yield from sorted(taken)
 
 
 def hits_by_value(lines: Sequence[Line], index: ValueIndex) -> list[list[Hit]]:
@@ -275,7 +287,7 @@ def hits_by_value(lines: Sequence[Line], index: ValueIndex) -> list[list[Hit]]:
         for first, second in joined[text]:
             head = len(lines[first].text)
             for hit in among:
-                if hit.start < head < hit.end:
+                if hit.start < head - 1 and hit.end > head + 2:
                     hits[first].append(Hit(hit.start, head, hit.entity, hit.value, hit.origin))
                     hits[second].append(
                         Hit(0, hit.end - head - 1, hit.entity, hit.value, hit.origin)
@@ -290,7 +302,7 @@ def region_of(line: Line, hit: Hit, width: int, height: int) -> Region:
     character = (line.x1 - line.x0) / max(1, len(xs))
     x0 = line.x0 if start == 0 else (xs[start - 1] + xs[start]) / 2
     x1 = line.x1 if end >= len(xs) else (xs[end - 1] + xs[end]) / 2
-    pad_x, pad_y = PAD_X * character + 1, PAD_Y * size
+    pad_x, pad_y = PAD_X * character + 1, max(1.0, PAD_Y * size - INK_PAD)
     return Region(
         max(0, math.floor(x0 - pad_x)),
         max(0, math.floor(line.y0 - pad_y)),
