@@ -15,9 +15,10 @@ from collections.abc import Sequence
 import msgspec
 
 from schemas.catalogue import ActionParameter, CanonicalAction, Suite
-from transforms.classify.evidence import SegmentEvidence
+from transforms.classify.evidence import SegmentEvidence, can_submit
 from transforms.classify.hints import HintMatch, match_hints
 from transforms.classify.parameters import Filled, fill_parameters
+from transforms.classify.values import comparable
 from transforms.classify.words import best_likeness, coverage, likeness, tokens
 
 FEATURES = (
@@ -33,28 +34,46 @@ FEATURES = (
     "control_fits",
     "foreign_verb",
     "whole_name",
+    "button_explained",
+    "path_explained",
+    "keys_explained",
+    "method_conflicts",
 )
 WEIGHTS: dict[str, float] = {
-    "verb_on_button": 3.0,
-    "verb_in_path": 2.5,
-    "verb_of_method": 1.0,
-    "object_in_path": 1.0,
-    "object_around": 0.8,
-    "words_of_description": 2.0,
-    "required_filled": 1.5,
-    "parameter_fit": 2.0,
-    "entries_explained": 1.5,
-    "control_fits": 0.8,
-    "foreign_verb": -1.0,
-    "whole_name": 1.5,
+    "verb_on_button": 1.13,
+    "verb_in_path": 1.99,
+    "verb_of_method": 0.36,
+    "object_in_path": -0.18,
+    "object_around": -0.20,
+    "words_of_description": 3.78,
+    "required_filled": 0.90,
+    "parameter_fit": 0.04,
+    "entries_explained": 1.05,
+    "control_fits": 1.20,
+    "foreign_verb": -0.86,
+    "whole_name": 0.83,
+    "button_explained": 0.26,
+    "path_explained": 0.48,
+    "keys_explained": 3.14,
+    "method_conflicts": -1.41,
 }
-NONE_FEATURES = ("bias", "no_request", "silent_network", "no_entry", "navigates")
+NONE_FEATURES = (
+    "bias",
+    "no_request",
+    "silent_network",
+    "no_entry",
+    "navigates",
+    "gives_up",
+    "cannot_submit",
+)
 NONE_WEIGHTS: dict[str, float] = {
-    "bias": 4.0,
-    "no_request": 1.0,
-    "silent_network": 1.5,
-    "no_entry": 1.0,
-    "navigates": 0.5,
+    "bias": 5.68,
+    "no_request": 0.44,
+    "silent_network": 2.87,
+    "no_entry": -0.83,
+    "navigates": 3.04,
+    "gives_up": 2.64,
+    "cannot_submit": -1.08,
 }
 
 _METHOD_VERBS = {
@@ -64,6 +83,7 @@ _METHOD_VERBS = {
     "DELETE": tokens("delete remove discard cancel clear"),
     "GET": tokens("search find filter sort open show view list look"),
 }
+_GIVING_UP = frozenset(tokens("cancel close back discard never dismiss skip keep undo"))
 _TOGGLE_VERBS = tokens("toggle switch enable disable mark set filter show flag turn")
 _CHOICE_VERBS = tokens("sort order choose select assign set change move filter pick")
 
@@ -75,6 +95,8 @@ class ActionWords(msgspec.Struct, frozen=True, kw_only=True):
     verbs: tuple[str, ...]
     objects: tuple[str, ...]
     told: tuple[str, ...]
+    everything: tuple[str, ...]
+    """Those of its parameters too."""
     weights: dict[str, float]
 
 
@@ -105,17 +127,22 @@ def suite_words(suite: Suite) -> tuple[ActionWords, ...]:
 
     rows = []
     for action, name, description, words in zip(suite.actions, names, told, documents):
-        verbs = name[:1]
+        verbs = name[:1] or tokens(action.name.replace("new", "create"))[:1] or ("?",)
         rows.append(
             ActionWords(
                 action=action,
                 verbs=tuple(dict.fromkeys((*verbs, *description[:1]))),
                 objects=name[1:] or description[1:3],
                 told=tuple(dict.fromkeys((*name, *description))),
+                everything=tuple(dict.fromkeys((*name, *description, *_parameter_words(action)))),
                 weights={word: weight(word) for word in words},
             )
         )
     return tuple(rows)
+
+
+def _parameter_words(action: CanonicalAction) -> list[str]:
+    return [w for p in action.parameters for text in (p.name, p.description) for w in tokens(text)]
 
 
 def score_actions(words: Sequence[ActionWords], evidence: SegmentEvidence) -> tuple[Score, ...]:
@@ -159,6 +186,8 @@ def none_features(evidence: SegmentEvidence) -> tuple[float, ...]:
         float(quiet and evidence.has_network),
         float(not evidence.entries),
         float(evidence.trigger.role in ("link", "tab") and not evidence.commits),
+        float(quiet and bool(evidence.head) and evidence.head[0] in _GIVING_UP),
+        float(not can_submit(evidence.trigger) and not evidence.commits),
     )
 
 
@@ -207,6 +236,10 @@ def _features(
         _control_fits(row.action, evidence),
         max(foreign - verb_head, 0.0),
         coverage((*row.verbs[:1], *row.objects), (*evidence.head, *evidence.path)),
+        coverage(evidence.head[:3], row.everything),
+        coverage(evidence.path[:3], row.everything),
+        coverage(evidence.keys, row.everything),
+        _method_conflicts(row, evidence.method),
     )
 
 
@@ -219,12 +252,22 @@ def _weighted_coverage(row: ActionWords, present: Sequence[str]) -> float:
 
 def _entries_explained(evidence: SegmentEvidence, filled: Filled) -> float:
     """The share of what was entered that the action's parameters account for."""
-    from transforms.classify.values import comparable
-
     values = [comparable(e.value) for e in evidence.entries if e.value not in (None, "")]
     if not values:
         return 0.5
     return sum(v in filled.used for v in values) / len(values)
+
+
+def _method_conflicts(row: ActionWords, method: str) -> float:
+    """Whether the method is one for another kind of verb (DELETE for what creates)."""
+    own = max((best_likeness(row.verbs[0], v) for v in [_METHOD_VERBS.get(method, ())]), default=0)
+    if not method or method == "POST" or own:
+        return 0.0
+    return max(
+        best_likeness(row.verbs[0], verbs)
+        for other, verbs in _METHOD_VERBS.items()
+        if other != method
+    )
 
 
 def _control_fits(action: CanonicalAction, evidence: SegmentEvidence) -> float:

@@ -39,7 +39,7 @@ def segment_trajectory(prepared: PreparedSession, suite: Suite) -> tuple[Segment
     segments: list[Segment] = []
     for task in dict.fromkeys(step.task for step in prepared.steps):
         indices = [i for i, step in enumerate(prepared.steps) if step.task == task]
-        cutter = _Cutter(session, words, indices)
+        cutter = Cutter(session, words, indices)
         for first, last in cutter.spans():
             segments.append(_segment(prepared, task, indices[first : last + 1]))
     return tuple(segments)
@@ -57,7 +57,7 @@ def _segment(prepared: PreparedSession, task: int, indices: Sequence[int]) -> Se
     )
 
 
-class _Cutter:
+class Cutter:
     """Finds the spans of one task; positions count within the task."""
 
     def __init__(
@@ -80,7 +80,7 @@ class _Cutter:
         for position in range(len(self.facts)):
             if not self._finishes(position, free):
                 continue
-            first = self._grow(free, position)
+            first = self.grow(free, position)
             if first > free:
                 found.append((free, first - 1))
             found.append((first, position))
@@ -113,7 +113,7 @@ class _Cutter:
         return not self._is_likely(position, free)
 
     def _is_likely(self, position: int, free: int) -> bool:
-        first = self._grow(free, position)
+        first = self.grow(free, position)
         best = self._best(first, position)
         none = 1 - sum(s.probability for s in self._scores(first, position))
         return best.probability >= none
@@ -162,7 +162,7 @@ class _Cutter:
 
     # Where segments begin ------------------------------------------------------------------
 
-    def _grow(self, free: int, position: int) -> int:
+    def grow(self, free: int, position: int) -> int:
         """The first step of the segment that ends at ``position``."""
         trigger = self.facts[position]
         sent = _sent_values(trigger)
