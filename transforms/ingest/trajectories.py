@@ -31,41 +31,29 @@ from transforms.json_lines import LongLine, Utf8Stream, read_blocks
 from transforms.listings import UnsafePathError, resolve_inside
 from transforms.session_files import SessionFiles
 
-ACTION_EVENTS = {
-    "click": ("click", "left"),
-    "leftclick": ("click", "left"),
-    "singleclick": ("click", "left"),
-    "doubleclick": ("dblclick", "left"),
-    "leftdouble": ("dblclick", "left"),
-    "tripleclick": ("click", "left"),
-    "rightclick": ("contextmenu", "right"),
-    "rightsingle": ("contextmenu", "right"),
-    "middleclick": ("auxclick", "middle"),
-    "drag": ("drop", "left"),
-    "leftclickdrag": ("drop", "left"),
-    "scroll": ("wheel", None),
-    "type": ("input", None),
-    "input": ("input", None),
-    "settext": ("input", None),
-    "press": ("keydown", None),
-    "key": ("keydown", None),
-    "keypress": ("keydown", None),
-    "hotkey": ("keydown", None),
-    "tap": ("touchend", None),
-    "longpress": ("touchend", None),
-    "swipe": ("touchend", None),
-    "pinch": ("touchend", None),
-    "navigate": ("navigation", None),
-    "goto": ("navigation", None),
-    "openurl": ("navigation", None),
-    "switchtab": ("tabswitch", None),
-    "paste": ("paste", None),
-    "select": ("change", None),
-    "mousemove": ("mousemove", None),
-    "hover": ("mousemove", None),
-    "move": ("mousemove", None),
+ACTION_EVENTS: dict[str, tuple[str, str | None]] = {
+    name: (event, button)
+    for names, event, button in (
+        ("click leftclick singleclick", "click", "left"),
+        ("doubleclick dblclick leftdouble", "dblclick", "left"),
+        ("rightclick rightsingle contextmenu", "contextmenu", "right"),
+        ("middleclick auxclick", "auxclick", "middle"),
+        ("scroll wheel", "wheel", None),
+        ("type input settext typetext write fill", "input", None),
+        ("press key keypress hotkey keydown", "keydown", None),
+        ("navigate goto openurl navigation", "navigation", None),
+        ("switchtab tabswitch", "tabswitch", None),
+        ("paste", "paste", None),
+        ("mousemove hover move", "mousemove", None),
+        # No single event is these; the name stays in additional_info.type.
+        ("tripleclick drag leftclickdrag dragto", "unknown", "left"),
+        ("tap longpress swipe pinch select selectoption wait sleep", "unknown", None),
+        ("answer done fail finish finished stop terminate plan evaluate", "unknown", None),
+    )
+    for name in names.split()
 }
-"""Folded action type → (event type, button). Whatever else (``wait``) becomes ``unknown``."""
+"""Folded action type → (event type, button)."""
+_WITH_TEXT = ("input", "paste", "unknown")
 _DIRECTIONS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 _SCROLL_PX = 100.0
 
@@ -186,17 +174,17 @@ class _TrajectoryReader:
             raise LineFault(code, "action.type: expected a text")
         folded = fold(given)
         kind, button = ACTION_EVENTS.get(folded, ("unknown", None))
-        flags = ["given_action"]
+        flags = [] if folded in ACTION_EVENTS else ["unknown_type"]
         fields: dict[str, Any] = {"type": kind, "flags": flags}
-        if kind == "unknown":
-            flags.append("unknown_type")
         if button:
             fields["button"] = button
         points = _points(action)
         if points:
-            fields["x"], fields["y"] = points[-1]
+            fields["x"], fields["y"] = points[0]
+        if len(points) > 1:
+            action["path"] = [list(point) for point in points]
         text = next((action[n] for n in ("text", "value", "content") if n in action), None)
-        if text is not None and kind in ("input", "paste", "change"):
+        if text is not None and kind in _WITH_TEXT:
             fields["text"] = text_of(text, "action.text")
         if kind == "keydown":
             _fill_keys(action, fields)
