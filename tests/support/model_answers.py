@@ -1,7 +1,7 @@
-"""What the fault server answers: derived from the request alone, so that every answer can be checked.
+"""What the fault server answers: derived from the request alone, so that all can be checked.
 
-``expected_action`` and ``expected_value`` are the oracle: a test calls them on what it recorded,
-the server on what it was sent. If two answers were ever swapped, they would differ.
+``expected_action`` and ``expected_probability`` are the oracle: a test calls them on what it
+recorded, the server on what it was sent. If two answers were ever swapped, they would differ.
 """
 
 from __future__ import annotations
@@ -84,8 +84,7 @@ def suite_actions(body: dict[str, Any]) -> dict[str, dict[str, str]]:
     found = re.search(r"<suite>\n(.*?)\n</suite>", body["messages"][0]["content"], re.S)
     suite = json.loads(found[1]) if found else {"actions": []}
     return {
-        a["name"]: {p["name"]: p["type"] for p in a.get("parameters", [])}
-        for a in suite["actions"]
+        a["name"]: {p["name"]: p["type"] for p in a.get("parameters", [])} for a in suite["actions"]
     }
 
 

@@ -1,0 +1,307 @@
+"""Reads an answer and checks it against the Suite and against what was recorded.
+
+Two kinds of fault are told apart. *Problems* make an answer unusable: it is no JSON object, names
+no action of the Suite, has unknown parameters or a value that cannot become the declared type; a
+changed request may mend them. A value that no row holds, or a citation of a row that does not
+exist, is the answer's own claim and is weighed, not asked again: it is flagged and goes to review.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from typing import Any
+
+import msgspec
+
+from schemas.catalogue import ActionParameter, CanonicalAction, Suite
+from schemas.classifications import NONE_ACTION, ParameterEvidence
+from transforms.classify.model.evidence import Evidence, Row
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A usable answer about one segment."""
+
+    action: str
+    parameters: dict[str, Any] = {}
+    evidence: tuple[ParameterEvidence, ...] = ()
+    """Only of values that a row really holds."""
+    cited: int = 0
+    """Existing rows that the answer cites for its choice."""
+    verbal: float | None = None
+    grounded: float = 1.0
+    """Share of the values that a row holds."""
+    complete: float = 1.0
+    """Share of the required parameters that have a value."""
+
+
+class Unusable(msgspec.Struct, frozen=True):
+    """Why an answer cannot be used: ``code`` for counting, ``problems`` to be sent back."""
+
+    code: str
+    problems: tuple[str, ...]
+
+
+class _Duplicate(ValueError):
+    pass
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """Finds the JSON object in a text, inside a code fence or prose too; None when there is
+    none.
+
+    A repeated key makes it no object: two answers are no answer.
+    """
+    decoder = json.JSONDecoder(object_pairs_hook=_unique)
+    at = text.find("{")
+    while at >= 0:
+        try:
+            found, _ = decoder.raw_decode(text, at)
+        except _Duplicate:
+            return None
+        except (ValueError, RecursionError):
+            # Trying each later brace of a broken object would find its parts.
+            return None if text.lstrip()[:1] == "{" else _fenced_object(text, decoder)
+        return found if isinstance(found, dict) else None
+    return None
+
+
+def _fenced_object(text: str, decoder: json.JSONDecoder) -> dict[str, Any] | None:
+    found = re.search(r"```(?:json)?\s*(\{.*\})\s*```", text, re.S)
+    try:
+        return decoder.decode(found[1]) if found else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Duplicate
+    return found
+
+
+def salvaged_rows(text: str) -> list[Any]:
+    """Returns the complete objects of a truncated or broken list of items."""
+    decoder = json.JSONDecoder(object_pairs_hook=_unique)
+    rows: list[Any] = []
+    at = text.find("[") + 1
+    while at > 0 and (at := text.find("{", at)) >= 0:
+        try:
+            row, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        rows.append(row)
+    return rows
+
+
+def read_answer(
+    found: dict[str, Any] | None, suite: Suite, evidence: Evidence
+) -> Answer | Unusable:
+    """Checks an answer about one segment."""
+    if found is None:
+        return Unusable("not_json", ("it is not one complete JSON object",))
+    choice = found.get("choice", found if "action" in found else None)
+    if not isinstance(choice, dict) or not isinstance(choice.get("action"), str):
+        return Unusable("wrong_form", ('"choice" must be an object with an "action"',))
+    name = choice["action"]
+    verbal = probability(found.get("confidence"))
+    rows = {r.id: r for r in evidence.rows}
+    cited = _ids(found.get("evidence"))
+    counted = sum(1 for i in dict.fromkeys(cited) if i in rows)
+    if name == NONE_ACTION:
+        return Answer(action=NONE_ACTION, verbal=verbal, cited=counted)
+    action = next((a for a in suite.actions if a.name == name), None)
+    if action is None:
+        allowed = ", ".join(json.dumps(a.name) for a in suite.actions)
+        problem = f'"action" must be one of {allowed} or "{NONE_ACTION}"'
+        return Unusable("unknown_action", (problem,))
+    given = choice.get("parameters")
+    if given is None:
+        given = {}
+    if not isinstance(given, dict):
+        return Unusable("wrong_form", ('"parameters" must be an object',))
+    return _with_parameters(action, given, rows, cited, verbal, counted)
+
+
+def _with_parameters(
+    action: CanonicalAction,
+    given: dict[str, Any],
+    rows: dict[str, Row],
+    cited: list[str],
+    verbal: float | None,
+    counted: int,
+) -> Answer | Unusable:
+    declared = {p.name: p for p in action.parameters}
+    problems = []
+    if set(given) - set(declared):
+        allowed = ", ".join(declared) or "no parameters"
+        problems.append(f"the parameters of {action.name} are: {allowed}")
+    values: dict[str, Any] = {}
+    evidence: list[ParameterEvidence] = []
+    for name, parameter in declared.items():
+        raw, ids = _cited_value(given.get(name))
+        if raw is None:
+            continue
+        value = converted(raw, parameter.type)
+        if value is None:
+            problems.append(f"{action.name}.{name} must be of type {parameter.type}")
+            continue
+        values[name] = value
+        where = grounding(value, parameter, [*ids, *cited], rows)
+        if where is not None:
+            evidence.append(where)
+    if problems:
+        return Unusable("wrong_parameters", tuple(problems))
+    required = [p.name for p in action.parameters if p.required]
+    present = [n for n in required if values.get(n) not in (None, "")]
+    return Answer(
+        action=action.name,
+        parameters=values,
+        evidence=tuple(evidence),
+        cited=counted,
+        verbal=verbal,
+        grounded=len(evidence) / len(values) if values else 1.0,
+        complete=len(present) / len(required) if required else 1.0,
+    )
+
+
+def _cited_value(given: Any) -> tuple[Any, list[str]]:
+    if isinstance(given, dict) and "value" in given and set(given) <= {"value", "from"}:
+        return given["value"], _ids(given.get("from"))
+    return given, []
+
+
+def _ids(value: Any) -> list[str]:
+    return [i for i in value if isinstance(i, str)] if isinstance(value, list) else []
+
+
+def probability(value: Any) -> float | None:
+    """Returns a number 0-1; NaN, words, booleans and anything outside are None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= 1 else None
+
+
+def converted(value: Any, kind: str) -> Any:
+    """Converts to a parameter type; None when that cannot be done without loss."""
+    if kind == "STRING":
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bool | int | float):
+            return json.dumps(value)
+        return None
+    if kind == "NUMBER":
+        if isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+(\.\d+)?\s*", value):
+            value = float(value) if "." in value else int(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if not math.isfinite(value):
+            return None
+        return int(value) if isinstance(value, float) and value == int(value) else value
+    if kind == "BOOLEAN":
+        if isinstance(value, str):
+            value = {"true": True, "false": False}.get(value.strip().lower())
+        return value if isinstance(value, bool) else None
+    expected = {"OBJECT": dict, "ARRAY": list}[kind]
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, expected) else None
+
+
+# --- Grounding ------------------------------------------------------------------------------------
+
+_FIELDS = (
+    # row field → what ParameterEvidence calls it; the person's own doing comes first
+    ("text", "field"),
+    ("field_value", "field"),
+    ("keys", "keys"),
+    ("body", "request"),
+    ("element", "element"),
+    ("dropped_on", "element"),
+    ("url", "url"),
+    ("response", "request"),
+    ("window", "window"),
+)
+
+
+def grounding(
+    value: Any, parameter: ActionParameter, cited: list[str], rows: dict[str, Row]
+) -> ParameterEvidence | None:
+    """Finds the row that holds a value: among those cited first, then anywhere in the segment."""
+    order = [rows[i] for i in dict.fromkeys(cited) if i in rows]
+    if isinstance(value, bool):
+        # A switch leaves no text to compare; the cited step on it is the evidence.
+        steps = [r for r in order if r.step is not None]
+        return _found(parameter, value, steps[0], "element") if steps else None
+    order += [r for r in rows.values() if r not in order]
+    leaves = [folded(leaf) for leaf in _leaves(value)]
+    if not any(leaves):
+        return None
+    for row in order:
+        for field, source in _FIELDS:
+            text = folded(" ".join(_leaves(row.shown.get(field))))
+            if text and all(_holds(text, leaf) for leaf in leaves):
+                source = "select" if _selects(row, field) else source
+                return _found(parameter, value, row, source)
+    if len(leaves) > 1:
+        # A list may have been gathered over several rows.
+        everything = folded(" ".join(" ".join(_leaves(r.shown)) for r in order))
+        if all(_holds(everything, leaf) for leaf in leaves):
+            return _found(parameter, value, order[0], "field")
+    return None
+
+
+def _selects(row: Row, field: str) -> bool:
+    return field in ("text", "field_value") and row.shown.get("did") == "select"
+
+
+def _found(parameter: ActionParameter, value: Any, row: Row, source: str) -> ParameterEvidence:
+    element = row.shown.get("element") or {}
+    return ParameterEvidence(
+        parameter=parameter.name,
+        value=value,
+        source=source,
+        event_ids=row.event_ids,
+        request_id=row.request_id,
+        detail=element.get("label") or element.get("name"),
+    )
+
+
+def _leaves(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [leaf for v in value.values() for leaf in _leaves(v)]
+    if isinstance(value, list | tuple):
+        return [leaf for v in value for leaf in _leaves(v)]
+    return [value if isinstance(value, str) else json.dumps(value)]
+
+
+def folded(text: str) -> str:
+    """Folds what does not change a value: case, width, kinds of space and quotes."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = text.translate({0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'})
+    return " ".join(text.split())
+
+
+def _holds(text: str, leaf: str) -> bool:
+    """Whether a text holds a value, not as a part of a longer word or number."""
+    if not leaf:
+        return True
+    at = text.find(leaf)
+    while at >= 0:
+        before, after = text[at - 1 : at] if at else "", text[at + len(leaf) : at + len(leaf) + 1]
+        if not (_joins(before, leaf[0]) or _joins(leaf[-1], after)):
+            return True
+        at = text.find(leaf, at + 1)
+    return False
+
+
+def _joins(left: str, right: str) -> bool:
+    return bool(left and right) and left.isalnum() and right.isalnum()

@@ -1,0 +1,381 @@
+"""One endpoint of one process: its client, its gate, its budget, and the only loop that retries.
+
+The SDK's own retries are off because they sleep inside the slot; here a request gives its slot back
+before it waits. What comes out is a value: a :class:`Reply`, :class:`Refused` (the endpoint will
+never take this request) or :class:`Unanswered` (it did not answer in the end). A fault of the whole
+configuration raises :class:`ConfigurationFault`, once and for all later requests. No error text of
+the endpoint is passed on: some repeat the key or the prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import codecs
+import collections
+import email.utils
+import logging
+import math
+import random
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from transforms.classify.model.budget import Budget
+from transforms.classify.model.gate import Gate
+from transforms.classify.model.settings import ConfigurationFault, EndpointSettings, read_key
+
+RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
+FIRST_BACKOFF_S = 0.5
+MAX_BACKOFF_S = 60.0
+MAX_RETRY_AFTER_S = 900.0
+"""Asked to wait longer than this, a request is given up instead."""
+CHARACTERS_PER_TOKEN = 3.5
+PICTURE_TOKENS = 1600
+
+
+class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One of a reply's answers."""
+
+    text: str
+    finish: str = "stop"
+    refusal: bool = False
+    tokens: tuple[tuple[str, float], ...] = ()
+    """(text, log probability) of each token, where the endpoint gives them."""
+    alternatives: tuple[tuple[tuple[str, float], ...], ...] = ()
+    """For each token, the likeliest tokens in its place."""
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A finished reply, as it is kept in the cache."""
+
+    choices: tuple[Choice, ...]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The endpoint refuses this request for what it is; sending it again would not help."""
+
+    status: int
+    code: str
+    parameter: str
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the request is longer than the model's context."""
+        return self.code in ("context_length_exceeded", "string_above_max_length", "too_long")
+
+    @property
+    def filtered(self) -> bool:
+        """Whether a content filter in front of the model refused it."""
+        return self.code in ("content_filter", "content_policy_violation")
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """No reply: ``reason`` is budget, or the last fault (http_503, timeout, connection …)."""
+
+    reason: str
+
+
+Outcome = Reply | Refused | Unanswered
+
+Pictures = Mapping[str, tuple[str, bytes]]
+"""sha256 → (media type, bytes); a body names a picture as ``sha256:<hex>``."""
+
+
+class Endpoint:
+    """Sends requests to one endpoint; use inside one event loop of one process."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        settings.check()
+        self.settings = settings
+        self.gate = Gate(settings.concurrency)
+        self.budget = Budget(settings)
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.fault: ConfigurationFault | None = None
+        self._client: Any = None
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.place})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an Endpoint holds a key and sockets; send its settings instead")
+
+    @property
+    def place(self) -> str:
+        """Host and path of the endpoint, without credentials or query."""
+        parts = urlsplit(self.settings.base_url or "")
+        return f"{parts.hostname or 'default endpoint'}{parts.path}"
+
+    async def ask(self, body: dict[str, Any], pictures: Pictures | None = None) -> Outcome:
+        """Sends one request until it is answered, refused or given up."""
+        reserved = estimated_tokens(body)
+        reason = "unanswered"
+        for attempt in range(self.settings.attempts):
+            async with self.gate:
+                if self.fault is not None:
+                    raise self.fault
+                if not self.budget.reserve(*reserved):
+                    return Unanswered("budget")
+                self._waited("paced", await self.budget.pace(sum(reserved)))
+                self.counts["calls"] += 1
+                outcome, wait_s = await self._send(body, pictures or {})
+                if isinstance(outcome, Reply):
+                    used = (outcome.prompt_tokens, outcome.completion_tokens)
+                    self.budget.settle(reserved, used)
+                    self._account(used)
+                    return outcome
+                self.budget.settle(reserved, (0, 0))
+                if isinstance(outcome, Refused):
+                    return outcome
+            reason = outcome.reason
+            self.counts[f"retry_{reason}"] += 1
+            if attempt + 1 < self.settings.attempts:
+                if wait_s is not None and wait_s > MAX_RETRY_AFTER_S:
+                    break
+                backoff = _backoff_s(attempt) if reason not in _AT_ONCE or attempt else 0.0
+                pause = max(wait_s or 0.0, backoff)
+                if wait_s is not None:
+                    self._waited("throttled", pause)
+                await asyncio.sleep(pause)
+        return Unanswered(reason)
+
+    def take_counts(self) -> dict[str, int]:
+        """Returns what was counted since the last call; ``*_ms`` are milliseconds."""
+        counts, self.counts = self.counts, collections.Counter()
+        paused, self.gate.paused_s = self.gate.paused_s, 0.0
+        if paused:
+            counts["paused_ms"] += round(paused * 1000)
+        return dict(counts)
+
+    async def close(self) -> None:
+        """Closes the sockets; must run in the loop that used them."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    def _account(self, used: tuple[int, int]) -> None:
+        self.counts["replies"] += 1
+        self.counts["prompt_tokens"] += used[0]
+        self.counts["completion_tokens"] += used[1]
+        if self.settings.prices:
+            self.counts["microdollars"] += round(self.settings.prices.usd(*used) * 1e6)
+
+    def _waited(self, name: str, seconds: float) -> None:
+        if seconds:
+            self.counts[f"{name}_ms"] += round(seconds * 1000)
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            import openai
+
+            try:
+                self._client = openai.AsyncOpenAI(
+                    base_url=self.settings.base_url,
+                    api_key=read_key(self.settings.key),
+                    max_retries=0,
+                    timeout=self.settings.timeout_s,
+                )
+            except ConfigurationFault as fault:
+                self.fault = fault
+                raise
+            # The SDK writes whole requests at DEBUG: prompts do not belong in a log.
+            for name in ("openai", "httpx2", "httpcore2"):
+                logging.getLogger(name).setLevel(logging.WARNING)
+        return self._client
+
+    async def _send(self, body: dict[str, Any], pictures: Pictures) -> tuple[Outcome, float | None]:
+        """Sends once. An Unanswered outcome may be sent again, after the wait where one is
+        asked."""
+        client = self._connected()
+        import httpx2
+        import openai
+
+        try:
+            # The SDK's time-out is for each read; a reply that drips in must not take for ever.
+            async with asyncio.timeout(self.settings.timeout_s):
+                response = await client.post(
+                    "/chat/completions", cast_to=httpx2.Response, body=with_pictures(body, pictures)
+                )
+                content = response.content
+        except openai.APIStatusError as error:
+            return self._refusal(error.status_code, error.response.headers, error.body)
+        except (openai.APITimeoutError, TimeoutError):
+            return Unanswered("timeout"), None
+        except openai.APIConnectionError:
+            return Unanswered("connection"), None
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
+            return Unanswered("connection"), None
+        reply = parse_reply(content)
+        self.gate.succeeded()
+        return (reply, None) if reply is not None else (Unanswered("garbage"), None)
+
+    def _refusal(
+        self, status: int, headers: Mapping[str, str], body: Any
+    ) -> tuple[Outcome, float | None]:
+        error = body if isinstance(body, dict) else {}
+        error = error.get("error", error) if isinstance(error.get("error", error), dict) else {}
+        code = _word(error.get("code")) or _word(error.get("type"))
+        if status in (401, 403, 404) or code == "insufficient_quota":
+            self.fault = ConfigurationFault(self._explained(status, code, body))
+            raise self.fault
+        if status in RETRIED:
+            wait_s = retry_after_s(headers)
+            if status == 429 or (status == 503 and wait_s):
+                self.gate.refused(wait_s, _nothing_left(headers))
+            return Unanswered(f"http_{status}"), wait_s
+        said = str(error.get("message", ""))[:2000]
+        if status == 413 or _TOO_LONG.search(said):
+            code = "context_length_exceeded"
+        parameter = _word(error.get("param")) or _named(said)
+        return Refused(status, code or f"http_{status}", parameter), None
+
+    def _explained(self, status: int, code: str, body: Any) -> str:
+        what = {
+            401: "the endpoint does not accept the key; check OPENAI_API_KEY or --model_key_file",
+            403: "the key may not use this model or endpoint",
+            404: "no such model or path; check --model and --model_base_url",
+        }.get(status, "the account's quota is spent; the run can be resumed when there is more")
+        return f"model endpoint {self.place}: HTTP {status}{f' {code}' if code else ''}: {what}"
+
+
+_AT_ONCE = frozenset(("garbage", "connection"))
+"""Faults that say nothing of load: the first repetition need not wait."""
+
+_TOO_LONG = re.compile(
+    r"context[ _]length|context window|too many tokens|maximum (?:context|prompt)|too long"
+    r"|exceeds? the (?:available |maximum )?(?:context|limit)|reduce the length",
+    re.IGNORECASE,
+)
+
+_PARAMETERS = (
+    "top_logprobs logprobs response_format json_schema tool_choice tools max_completion_tokens "
+    "max_tokens temperature seed image_url image"
+).split()
+
+
+def _named(said: str) -> str:
+    """The request field that an error message speaks of, where it does not say so in ``param``."""
+    return next((p for p in _PARAMETERS if p in said), "")
+
+
+def _word(value: Any) -> str:
+    """A machine-readable code, or nothing: free text never passes."""
+    return value if isinstance(value, str) and re.fullmatch(r"[\w.\[\]-]{1,64}", value) else ""
+
+
+def _nothing_left(headers: Mapping[str, str]) -> bool:
+    return any(
+        headers.get(f"x-ratelimit-remaining-{unit}") == "0" for unit in ("requests", "tokens")
+    )
+
+
+def _backoff_s(attempt: int) -> float:
+    # Jitter changes when, never what: nothing of it reaches the dataset.
+    return min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2**attempt) * (0.5 + random.random() / 2)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by ``retry-after-ms`` or ``Retry-After`` (seconds or HTTP date), or None."""
+    try:
+        wait_s = float(headers["retry-after-ms"]) / 1000
+    except (KeyError, ValueError):
+        said = headers.get("retry-after", "")
+        try:
+            wait_s = float(said)
+        except ValueError:
+            try:
+                then = email.utils.parsedate_to_datetime(said).timestamp()
+                now = time.time()
+                if "date" in headers:  # the endpoint's own clock, where it says what it shows
+                    now = email.utils.parsedate_to_datetime(headers["date"]).timestamp()
+            except (TypeError, ValueError):
+                return None
+            wait_s = then - now
+    return max(0.0, wait_s) if math.isfinite(wait_s) else None
+
+
+def estimated_tokens(body: dict[str, Any]) -> tuple[int, int]:
+    """Estimates (prompt, completion) tokens before sending: the completion at its limit."""
+    characters = pictures = 0
+    for message in body["messages"]:
+        content = message["content"]
+        for part in content if isinstance(content, list) else [{"text": content}]:
+            characters += len(part.get("text", ""))
+            pictures += part.get("type") == "image_url"
+    for name in ("response_format", "tools"):
+        if name in body:
+            characters += len(msgspec.json.encode(body[name]))
+    limit = body.get("max_completion_tokens") or body.get("max_tokens") or 1024
+    prompt = math.ceil(characters / CHARACTERS_PER_TOKEN) + PICTURE_TOKENS * pictures
+    return prompt, limit * body.get("n", 1)
+
+
+def with_pictures(body: dict[str, Any], pictures: Pictures) -> dict[str, Any]:
+    """Returns the body with its pictures' bytes in place of their hashes."""
+    if not pictures:
+        return body
+    messages = []
+    for message in body["messages"]:
+        if isinstance(message["content"], list):
+            parts = [_with_bytes(part, pictures) for part in message["content"]]
+            message = {**message, "content": parts}
+        messages.append(message)
+    return {**body, "messages": messages}
+
+
+def _with_bytes(part: dict[str, Any], pictures: Pictures) -> dict[str, Any]:
+    if part.get("type") != "image_url":
+        return part
+    media_type, data = pictures[part["image_url"]["url"].removeprefix("sha256:")]
+    url = f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+    return {**part, "image_url": {**part["image_url"], "url": url}}
+
+
+def parse_reply(content: bytes) -> Reply | None:
+    """Reads a chat completion; None when it is none, or holds no choice."""
+    try:
+        data = msgspec.json.decode(content)
+        choices = tuple(_choice(c) for c in data["choices"])
+        usage = data.get("usage") or {}
+        spent = [_whole(usage.get(f"{kind}_tokens")) for kind in ("prompt", "completion")]
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return Reply(choices, *spent) if choices else None
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _choice(data: dict[str, Any]) -> Choice:
+    message = data["message"]
+    text = message.get("content")
+    for call in message.get("tool_calls") or ():
+        text = call["function"]["arguments"]
+        break
+    if isinstance(text, list):  # some endpoints answer in parts
+        text = "".join(p.get("text", "") for p in text)
+    tokens, alternatives = [], []
+    # A character may be spread over tokens: it then belongs to the one that completes it.
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for token in (data.get("logprobs") or {}).get("content") or ():
+        piece = str(token["token"])
+        if isinstance(token.get("bytes"), list):
+            piece = decoder.decode(bytes(token["bytes"]))
+        tokens.append((piece, float(token["logprob"])))
+        others = token.get("top_logprobs") or ()
+        alternatives.append(tuple((str(o["token"]), float(o["logprob"])) for o in others))
+    finish = data.get("finish_reason") or "stop"
+    return Choice(
+        text=str(text or ""),
+        finish=str(finish),
+        refusal=bool(message.get("refusal")) or finish == "content_filter",
+        tokens=tuple(tokens),
+        alternatives=tuple(alternatives) if any(alternatives) else (),
+    )

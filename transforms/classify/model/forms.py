@@ -1,0 +1,164 @@
+"""Finds out once how an endpoint can be asked, and asks in that way from then on.
+
+The first real request about a schema is the probe: structure is taken down the ladder json_schema →
+tool call → json_object → text, and fields that the endpoint does not take are left out, until it
+answers. What was found is kept in the reply cache, so that a resumed or repeated run asks for the
+same things in the same words, in all its processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from transforms.classify.model.cache import request_key
+from transforms.classify.model.client import Outcome, Pictures, Refused, Reply
+from transforms.classify.model.replies import Replies
+from transforms.classify.model.requests import MAX_TOKENS, STRUCTURES, Form, Question, body_of
+from transforms.classify.model.settings import ConfigurationFault, ModelSettings
+
+DEFAULT_VOTES = 5
+"""Samples in one request, where an endpoint gives several but no token probabilities."""
+MOST_PROBES = 16
+HOPELESS = 3
+"""Requests refused in every form before the configuration is held to be wrong."""
+
+_FORM = msgspec.json.Decoder(Form)
+
+
+class Forms:
+    """Asks questions of one model configuration; use inside the process's loop."""
+
+    def __init__(self, replies: Replies, settings: ModelSettings) -> None:
+        self.replies = replies
+        self.settings = settings
+        sent = settings.sent
+        limit = sent.get("max_completion_tokens") or sent.get("max_tokens") or MAX_TOKENS
+        self.max_tokens = int(limit)
+        self.votes = settings.configuration.get("votes")
+        self._known: dict[str, Form] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._hopeless = 0
+
+    async def ask(self, question: Question, pictures: Pictures) -> tuple[Outcome, Form]:
+        """Returns the outcome and the form it was asked in."""
+        key = request_key("form", self.settings.model, question.schema, self.settings.configuration)
+        form = self._known.get(key)
+        if form is None:
+            # Everybody waits for the first: the probe is to happen once.
+            async with self._locks.setdefault(key, asyncio.Lock()):
+                form = self._known.get(key) or await self._stored(key)
+                if form is None:
+                    return await self._probed(key, question, pictures)
+                self._known[key] = form
+        outcome = await self.replies.ask(self.body(question, form), pictures)
+        if isinstance(outcome, Refused) and _next(form, outcome, self.settings) is not None:
+            # The endpoint changed its mind since the form was found.
+            async with self._locks.setdefault(key, asyncio.Lock()):
+                return await self._probed(key, question, pictures, form)
+        return outcome, form
+
+    def body(self, question: Question, form: Form) -> dict:
+        """Returns the request; how many samples it asks for follows from the form."""
+        votes = DEFAULT_VOTES if self.votes is None and not _gives_tokens(form) else self.votes or 0
+        if form.several and votes > 1 and question.seed is None and question.samples == 1:
+            question = msgspec.structs.replace(question, samples=votes)
+        return body_of(question, form, self.settings.model, self.settings.sent)
+
+    async def _stored(self, key: str) -> Form | None:
+        stored = await asyncio.to_thread(self.replies.cache.get, key)
+        try:
+            return None if stored is None else _FORM.decode(stored)
+        except msgspec.DecodeError:
+            return None
+
+    async def _probed(
+        self, key: str, question: Question, pictures: Pictures, form: Form | None = None
+    ) -> tuple[Outcome, Form]:
+        established = form is not None
+        form = form or self._first()
+        first_refusal: Refused | None = None
+        outcome: Outcome
+        for _ in range(MOST_PROBES):
+            outcome = await self.replies.ask(self.body(question, form), pictures)
+            if isinstance(outcome, Refused):
+                first_refusal = first_refusal or outcome
+                following = _next(form, outcome, self.settings)
+                if following is None:
+                    break
+                form = following
+            elif isinstance(outcome, Reply):
+                seen = self._seen(question, form, outcome)
+                if seen is None:
+                    return outcome, form
+                if seen == form:
+                    self._hopeless = 0
+                    self._known[key] = form
+                    if not established:
+                        data = msgspec.json.encode(form)
+                        await asyncio.to_thread(self.replies.cache.put, key, data)
+                    return outcome, form
+                form = seen
+            else:
+                return outcome, form
+        if first_refusal is not None and not (outcome.too_long or outcome.filtered):
+            self._hopeless += 1
+            if self._hopeless >= HOPELESS and not self._known:
+                endpoint = self.replies.endpoint
+                endpoint.fault = ConfigurationFault(
+                    f"model endpoint {endpoint.place}: HTTP {first_refusal.status} "
+                    f"{first_refusal.code}: it takes no form of request; check --model and "
+                    "--model_configuration"
+                )
+                raise endpoint.fault
+        return outcome, form
+
+    def _first(self) -> Form:
+        configuration = self.settings.configuration
+        field = "max_tokens"
+        if "max_completion_tokens" in configuration:
+            field = "max_completion_tokens"
+        return Form(logprobs=configuration.get("logprobs", True) is not False, tokens_field=field)
+
+    def _seen(self, question: Question, form: Form, reply: Reply) -> Form | None:
+        """What an ordinary reply shows of the endpoint; None when it is not ordinary."""
+        choice = reply.choices[0]
+        if not choice.text or choice.refusal or choice.finish == "length":
+            return None
+        if _gives_tokens(form) and not choice.tokens:
+            form = msgspec.structs.replace(form, logprobs=False)
+        elif self.body(question, form).get("n", 1) > len(reply.choices):
+            form = msgspec.structs.replace(form, several=False)
+        return form
+
+
+def _gives_tokens(form: Form) -> bool:
+    return form.logprobs and form.structure != "tools"
+
+
+def _next(form: Form, refused: Refused, settings: ModelSettings) -> Form | None:
+    """Returns the next form to try after a refusal; None when there is none left."""
+    if refused.too_long or refused.filtered or refused.status not in (400, 405, 415, 422, 501):
+        return None
+    parameter = refused.parameter.split(".")[0].split("[")[0]
+    replace = msgspec.structs.replace
+    if parameter in ("logprobs", "top_logprobs") and form.logprobs:
+        return replace(form, logprobs=False)
+    if parameter == "n" and form.several:
+        return replace(form, several=False)
+    if parameter in ("max_tokens", "max_completion_tokens") and parameter == form.tokens_field:
+        other = {"max_tokens": "max_completion_tokens"}.get(parameter, "max_tokens")
+        if "tokens_field" not in form.dropped:
+            return replace(form, tokens_field=other, dropped=(*form.dropped, "tokens_field"))
+    if parameter == "temperature" and parameter not in form.dropped:
+        if parameter in settings.configuration:
+            return None
+        return replace(form, dropped=(*form.dropped, parameter))
+    if (parameter.startswith("image") or "image" in refused.code) and form.pictures:
+        return replace(form, pictures=False)
+    named = parameter in ("response_format", "json_schema", "tools", "tool_choice")
+    if not named and form.logprobs and form.structure != "tools":
+        return replace(form, logprobs=False)
+    place = STRUCTURES.index(form.structure) + 1
+    return replace(form, structure=STRUCTURES[place]) if place < len(STRUCTURES) else None

@@ -1,0 +1,56 @@
+"""Asks once: from the cache, from a request already under way, else from the endpoint.
+
+Every finished reply is kept, good or bad, under the hash of its request: what is done about a bad
+one is a *changed* request with a hash of its own, so a resumed run walks the same path through the
+cache and pays for none of it again. Where two processes race, both go on with the winner's reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from transforms.classify.model.cache import ReplyCache, request_key
+from transforms.classify.model.client import Endpoint, Outcome, Pictures, Reply
+
+_REPLY = msgspec.json.Decoder(Reply)
+
+
+class Replies:
+    """The endpoint seen through the cache; use inside the endpoint's loop."""
+
+    def __init__(self, endpoint: Endpoint, cache: ReplyCache) -> None:
+        self.endpoint = endpoint
+        self.cache = cache
+        self._under_way: dict[str, asyncio.Task[Outcome]] = {}
+
+    async def ask(self, body: dict[str, Any], pictures: Pictures | None = None) -> Outcome:
+        """Returns the outcome of a request; equal requests share one call."""
+        key = request_key(body)
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.ensure_future(self._fetched(key, body, pictures))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        # A caller that is cancelled leaves a call that may already be paid for.
+        return await asyncio.shield(task)
+
+    async def _fetched(self, key: str, body: dict[str, Any], pictures: Pictures | None) -> Outcome:
+        stored = await asyncio.to_thread(self.cache.get, key)
+        if stored is not None and (reply := _decoded(stored)):
+            self.endpoint.counts["cached"] += 1
+            return reply
+        outcome = await self.endpoint.ask(body, pictures)
+        if isinstance(outcome, Reply):
+            winner = await asyncio.to_thread(self.cache.put, key, msgspec.json.encode(outcome))
+            return _decoded(winner) or outcome
+        return outcome
+
+
+def _decoded(stored: bytes) -> Reply | None:
+    try:
+        return _REPLY.decode(stored)
+    except msgspec.DecodeError:  # whole, but written by a version that kept other fields
+        return None
