@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.outcomes import Disposition, Dropped, Failure, Ledger
+from schemas.traces import Event, GivenStep, Request, Session
+from schemas.trajectories import Step
+
 
 class Span(msgspec.Struct, frozen=True, order=True):
     """A sensitive stretch of one text; offsets are code points, end exclusive."""
@@ -14,7 +18,8 @@ class Span(msgspec.Struct, frozen=True, order=True):
     entity: str
     """PERSON, EMAIL, PASSWORD, SECRET …"""
     origin: str = "pattern"
-    """field, pattern, secret, ner or value (found because it was found elsewhere)."""
+    """field, pattern, secret, ner, cue (a name that its surroundings announce) or value (found
+    because it was found elsewhere)."""
     score: float = 1.0
 
 
@@ -52,3 +57,26 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Frame file → reason it must not be published (``no_ocr_engine``, ``undecodable`` …)."""
     counts: dict[str, int] = msgspec.field(default_factory=dict)
     """``<place>/<entity>`` → number; never values."""
+
+
+class ScrubbedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """One session with its texts redacted; ids of the session, frames and snapshots are untouched.
+
+    A masked run of key events is one event here and in the ledger, which stays balanced, so that
+    no count tells the length of what was typed.
+    """
+
+    session: Session
+    events: tuple[Event, ...] = ()
+    dispositions: tuple[Disposition, ...] = ()
+    """One per event that is left, in their order."""
+    steps: tuple[Step, ...] = ()
+    given: tuple[GivenStep, ...] = ()
+    requests: tuple[Request, ...] = ()
+    dom: dict[str, str] = msgspec.field(default_factory=dict)
+    """Snapshot file → redacted text, in the format of the snapshot."""
+    failures: tuple[Failure, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    ledger: Ledger = Ledger()
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
+    """``redacted/<entity>`` → replacements made, and ``masked_runs``."""

@@ -1,0 +1,65 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.privacy.folding import folded, plain, without_invisible
+from transforms.privacy.values import ValueIndex
+
+
+def hits(index, text):
+    return [text[s.start : s.end] for s in index.find(text)]
+
+
+def test_token_boundaries_case_and_look_alikes():
+    index = ValueIndex([("Jane Doe", "PERSON"), ("ab12", "USERNAME")])
+    assert hits(index, "JANE  DOE, jané dоe; Jane_Doe") == ["JANE  DOE", "jané dоe", "Jane_Doe"]
+    assert hits(index, "xab12 ab123 AB12 abl2") == ["AB12", "abl2"]
+    assert hits(index, "Doe, Jane") == ["Doe, Jane"]
+
+
+def test_hidden_values_are_found_inside_and_encoded():
+    index = ValueIndex([("Hunter-22!&", "PASSWORD")])
+    for text in (
+        "xHunter-22!&y",
+        "p=Hunter-22%21%26",
+        "&lt;Hunter-22!&amp;",
+        "SHVudGVyLTIyISY",
+    ):
+        assert index.find(text), text
+    plain_word = ValueIndex([("sunshine", "PASSWORD")])
+    assert not plain_word.find("sunshines") and plain_word.find("sunshine.")
+
+
+def test_clipped_values():
+    index = ValueIndex([("bob.smith@corp.example", "EMAIL"), ("Jane Doering", "PERSON")])
+    assert hits(index, "mail bob.smith@c...") == ["bob.smith@c"]
+    assert hits(index, "by Jane Doe") == ["Jane Doe"]
+    assert hits(index, "by Jane") == []
+    assert hits(index, "bob.smith@c and more") == []
+
+
+@given(st.text(max_size=80))
+def test_folding_keeps_every_offset(text):
+    assert len(folded(text)) == len(text) == len(plain(text))
+    shown, origin = without_invisible(text)
+    if origin is not None:
+        assert len(origin) == len(shown) + 1
+        assert all(text[o] == c for o, c in zip(origin, shown))
+
+
+@given(
+    st.text(max_size=30),
+    st.text(alphabet="abcXYZ019 .-@", min_size=4, max_size=20),
+    st.text(max_size=30),
+)
+def test_a_value_between_blanks_is_always_found(before, value, after):
+    value = value.strip()
+    index = ValueIndex([(value, "EMAIL")])
+    if not index:
+        return
+    text = f"{before} {value} {after}"
+    covered = set()
+    for span in index.find(text):
+        covered |= set(range(span.start, span.end))
+    start = len(before) + 1
+    missing = [i for i in range(start, start + len(value)) if i not in covered]
+    assert all(not text[i].isalnum() for i in missing)

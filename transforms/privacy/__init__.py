@@ -1,0 +1,1 @@
+"""The PrivacyFilter: nothing personal leaves, in text or in pixels."""

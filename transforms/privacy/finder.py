@@ -1,0 +1,293 @@
+"""Finds what is sensitive in single texts: patterns, numbers, secrets and names, cached.
+
+What a text is decides how it is searched (its *kind*):
+
+- ``prose``: running text, values of bodies, thoughts, descriptions, visible text of a page;
+- ``title``: of a window or a page;
+- ``key``: what somebody typed;
+- ``ui``: labels and buttons, which are the program's own words more often than a person's;
+- ``url``: taken apart and decoded first; ``path``: file names and segments of paths;
+- ``code``: bodies that are no JSON, scripts, logs; long numbers in it mean nothing;
+- ``id``: identifiers, where only a certain pattern counts;
+- ``ocr``: recognised from pixels, so digits and letters are confused and dots are missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import regex
+
+from schemas.findings import Span
+from transforms.privacy import numbers
+from transforms.privacy.config import OwnPattern, ScrubberConfig
+from transforms.privacy.fields import FieldRules
+from transforms.privacy.folding import folded, plain, without_invisible
+from transforms.privacy.misread import find_misread
+from transforms.privacy.patterns import EMAIL, PresidioPatterns, PresidioTimeout
+from transforms.privacy.secrets import find_secrets
+from transforms.privacy.spans import mapped, merged, shifted
+from transforms.privacy.urls import EMBEDDED, url_parts
+from transforms.privacy.values import ValueIndex
+
+KINDS = frozenset("prose title key ui url path code id ocr".split())
+
+_OVERLAP = 256
+"""Characters that two pieces of a huge text share, so that nothing is cut in two."""
+
+_PHONE_RUN = re.compile(r"(?<![\w.,:/\-+])[+(]?\d[\d ().\-/]{5,24}\d(?![\w:/%\-]|[.,]\d)")
+_JSON_PAIR = re.compile(
+    r"[\"']([\w\-. \[\]]{1,64})[\"']\s*:\s*(?:[\"']((?:[^\"'\\]|\\.){1,4096})|(\d[\d.]{2,30}))"
+)
+
+
+class NameSource(Protocol):
+    """What finds names, places and organisations."""
+
+    def find_many(self, texts: Sequence[str], kinds: Sequence[str]) -> list[list[Span]]:
+        """Returns the spans of each text."""
+        ...
+
+
+class TextFinder:
+    """Finds spans in texts, for one configuration; one per worker, never shared by threads."""
+
+    def __init__(self, config: ScrubberConfig, names: NameSource | None = None) -> None:
+        """Loads the recognizers and, unless ``names`` is given, the model the rules name."""
+        self.config = config
+        self.fields = FieldRules(config)
+        self.names = load_names(config) if names is None else names
+        self._presidio = PresidioPatterns(
+            config.entities,
+            config.thresholds.presidio_score,
+            config.thresholds.presidio_timeout_s,
+        )
+        self._own = [
+            (pattern, regex.compile(pattern.regex.pattern, pattern.regex.flags & regex.IGNORECASE))
+            for pattern in config.patterns
+        ]
+        self._denied = ValueIndex((value, entity) for value, entity in config.deny)
+        self._cache: OrderedDict[tuple[str, str], tuple[Span, ...]] = OrderedDict()
+        self._cached_chars = 0
+
+    def find(self, text: str, kind: str = "prose") -> list[Span]:
+        """Returns the sensitive spans of a text, disjoint and in order.
+
+        Args:
+            text: any text; offsets of the result are its code points.
+            kind: one of :data:`KINDS`; anything else is searched as prose.
+        """
+        return self.find_many((text,), kind)[0]
+
+    def find_many(self, texts: Sequence[str], kind: str = "prose") -> list[list[Span]]:
+        """Returns the spans of each text; names are looked for in all new texts at once."""
+        kind = kind if kind in KINDS else "prose"
+        missing: dict[str, None] = {}
+        for text in texts:
+            if (kind, text) in self._cache:
+                self._cache.move_to_end((kind, text))
+            else:
+                missing[text] = None
+        found = dict(zip(missing, self._find_new(list(missing), kind)))
+        result = [list(found[text] if text in found else self._cache[kind, text]) for text in texts]
+        for text, spans in found.items():
+            self._remember(kind, text, tuple(spans))
+        return result
+
+    def _remember(self, kind: str, text: str, spans: tuple[Span, ...]) -> None:
+        self._cache[kind, text] = spans
+        self._cached_chars += len(text) + 100
+        while self._cached_chars > self.config.limits.cache_mb << 20 and self._cache:
+            (_, old), _ = self._cache.popitem(last=False)
+            self._cached_chars -= len(old) + 100
+
+    def _find_new(self, texts: list[str], kind: str) -> list[list[Span]]:
+        """Searches texts that are not in the cache; huge ones in pieces."""
+        pieces: list[str] = []
+        owners: list[tuple[int, int]] = []
+        for number, text in enumerate(texts):
+            for start, end in _pieces(text, self.config.limits.text_chars):
+                pieces.append(text[start:end])
+                owners.append((number, start))
+        named = self._names(pieces, kind)
+        spans: list[list[Span]] = [[] for _ in texts]
+        for piece, names, (number, offset) in zip(pieces, named, owners):
+            spans[number] += shifted(self._in_piece(piece, kind) + names, offset)
+        return [self._kept(text, found) for text, found in zip(texts, spans)]
+
+    def _names(self, pieces: list[str], kind: str) -> list[list[Span]]:
+        if self.names is None or kind in ("id", "code"):
+            return [[] for _ in pieces]
+        if kind != "url":
+            return self.names.find_many(pieces, [kind] * len(pieces))
+        parts = [
+            (number, part)
+            for number, piece in enumerate(pieces)
+            for part in url_parts(piece)
+            if part.kind != "userinfo" and any(c.isalpha() for c in part.text)
+        ]
+        found = self.names.find_many([part.text for _, part in parts], ["path"] * len(parts))
+        spans: list[list[Span]] = [[] for _ in pieces]
+        for (number, part), names in zip(parts, found):
+            spans[number] += _written(names, part)
+        return spans
+
+    def _in_piece(self, text: str, kind: str) -> list[Span]:
+        seen, origin = without_invisible(text)
+        seen = plain(seen)
+        try:
+            spans = self._in_url(seen) if kind == "url" else self._in_text(seen, kind)
+        except (PresidioTimeout, TimeoutError):
+            return [Span(0, len(text), "SECRET", "pattern")] if text else []
+        return spans if origin is None else mapped(spans, origin)
+
+    def _in_text(self, text: str, kind: str) -> list[Span]:
+        spans = [] if kind == "id" else self._own_patterns(text)
+        spans += self._denied.find(text, folded(text))
+        if "@" in text:
+            spans += [
+                Span(*match.span(), "EMAIL", "pattern")
+                for match in EMAIL.finditer(text, timeout=self.config.thresholds.presidio_timeout_s)
+            ]
+        if kind == "id":
+            return spans
+        if len(text) >= 6:
+            if kind != "ocr" or len(text) < 4096:
+                spans += self._presidio.find(text)
+            spans += self._numbers(text, kind)
+            spans += find_secrets(text, kind, self.config.thresholds.secret_entropy_bits)
+        if kind == "ocr":
+            spans += find_misread(text)
+        if "%" in text or "://" in text:
+            for match in EMBEDDED.finditer(text):
+                spans += shifted(self._in_url(match.group()), match.start())
+        if kind == "code":
+            spans += self._keyed(text)
+        return spans
+
+    def _numbers(self, text: str, kind: str) -> list[Span]:
+        spans = numbers.find_numbers(text, kind)
+        if kind in numbers.IDENTIFIER_KINDS or len(numbers.DIGITS.findall(text)) < 8:
+            return spans
+        for match in _PHONE_RUN.finditer(text):
+            value = match.group()
+            digits = sum(char.isdigit() for char in value)
+            if not 9 <= digits <= 15 or any(
+                s.start <= match.start() and match.end() <= s.end for s in spans
+            ):
+                continue
+            if value.isdigit() and (digits != 10 or value[0] in "01"):
+                continue
+            if numbers.is_date(value) or (" " in value and not _phone_blanks(value)):
+                continue
+            if self._presidio.is_phone(value):
+                spans.append(Span(match.start(), match.end(), "PHONE", "pattern", 0.4))
+        return spans
+
+    def _keyed(self, text: str) -> list[Span]:
+        """Values in what looks like JSON but is none (cut off, or inside a script), by key."""
+        spans = []
+        for match in _JSON_PAIR.finditer(text):
+            entity = self.fields.of_key(match[1])
+            if entity is not None:
+                group = 2 if match[2] is not None else 3
+                spans.append(Span(*match.span(group), entity, "field"))
+        return spans
+
+    def _in_url(self, url: str) -> list[Span]:
+        """Spans of a URL: parameters by name, every part by what it says."""
+        spans: list[Span] = []
+        for part in url_parts(url):
+            entity = self.fields.of_key(part.key) if part.key else None
+            if part.kind == "userinfo":
+                entity = "SECRET" if ":" in part.text else "USERNAME"
+            if entity is not None and part.text:
+                whole = [Span(0, len(part.text), entity, "field")]
+                spans += _written(whole, part)
+                continue
+            if len(part.text) < 3:
+                continue
+            kind = "url" if part.kind == "segment" else "path"
+            inner = (
+                self._in_url(part.text)
+                if "://" in part.text[:12]
+                else self._in_text(plain(part.text), kind)
+            )
+            spans += _written(inner, part)
+        return spans
+
+    def _own_patterns(self, text: str) -> list[Span]:
+        spans = []
+        for pattern, compiled in self._own:
+            for match in compiled.finditer(text, timeout=self.config.thresholds.presidio_timeout_s):
+                start, end = match.span(pattern.group)
+                if end > start and _is_near(pattern, text, start):
+                    spans.append(Span(start, end, pattern.entity, "pattern"))
+        return spans
+
+    def _kept(self, text: str, spans: Iterable[Span]) -> list[Span]:
+        """Merged spans of entities that are switched on, without what is allowed."""
+        config = self.config
+        return merged(
+            span
+            for span in spans
+            if span.entity in config.entities
+            and text[span.start : span.end].strip(" .,;:").casefold() not in config.allow
+        )
+
+
+def load_names(config: ScrubberConfig) -> NameSource | None:
+    """Returns the finder of names that the rules name, None for ``none``."""
+    if config.names.model == "none":
+        return None
+    from transforms.privacy.names import NameFinder
+
+    return NameFinder(config)
+
+
+def _written(spans: Iterable[Span], part) -> list[Span]:
+    """Spans of a decoded part as spans of the URL it is written in."""
+    return [
+        Span(
+            part.origin[s.start],
+            part.origin[s.end - 1] + part.length[s.end - 1],
+            s.entity,
+            s.origin,
+            s.score,
+        )
+        for s in spans
+        if s.end > s.start
+    ]
+
+
+def _is_near(pattern: OwnPattern, text: str, start: int) -> bool:
+    before = text[max(0, start - 40) : start].casefold()
+    return not pattern.near or any(word in before for word in pattern.near)
+
+
+def _phone_blanks(value: str) -> bool:
+    """Whether blanks stand where they do in phone numbers, not in columns of numbers."""
+    groups = value.split()
+    return len(groups) <= 5 and all(len(group) <= 11 for group in groups) and value.count("  ") == 0
+
+
+def _pieces(text: str, size: int) -> list[tuple[int, int]]:
+    """Cuts a text into overlapping pieces, at white space where there is some."""
+    if len(text) <= size:
+        return [(0, len(text))]
+    pieces = []
+    start = 0
+    while True:
+        end = min(start + size, len(text))
+        if end < len(text):
+            cut = max(
+                text.rfind(" ", start + size // 2, end), text.rfind("\n", start + size // 2, end)
+            )
+            end = cut + 1 if cut > 0 else end
+        pieces.append((start, end))
+        if end >= len(text):
+            return pieces
+        start = max(start + 1, end - _OVERLAP)

@@ -1,0 +1,517 @@
+"""The text side of the PrivacyFilter: locate in all texts of a session, then redact all of them.
+
+Two passes, because a value that one place betrays must go everywhere:
+:meth:`SessionScrubber.locate` finds, :meth:`SessionScrubber.redact` replaces what was found here
+and in the pixels. Values of sensitive fields and patterns are searched for from four characters on;
+names only with two words or a cue, and never words of the interface.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from schemas.findings import Found, ScrubbedSession, Span
+from schemas.outcomes import Disposition, Ledger
+from schemas.traces import Event, Trace
+from schemas.work import SessionWork
+from transforms.dom import DomTree, to_text
+from transforms.privacy import walk
+from transforms.privacy.config import ScrubberConfig
+from transforms.privacy.entities import HIDDEN_ENTITIES, OTHER_PRIORITY, PRIORITY
+from transforms.privacy.finder import TextFinder
+from transforms.privacy.folding import folded, without_invisible
+from transforms.privacy.keystrokes import TYPING, MaskedRun, TypingRun, mask_runs, typing_runs
+from transforms.privacy.patterns import EMAIL
+from transforms.privacy.replace import Replacer
+from transforms.privacy.session_fields import SessionFields
+from transforms.privacy.spans import merged
+from transforms.privacy.urls import url_parts
+from transforms.privacy.values import MIN_CHARS, ValueIndex
+from transforms.privacy.words import is_interface_word
+
+__all__ = ["SessionScrubber", "TextFinder"]
+
+NAMED_ENTITIES = frozenset(("PERSON", "LOCATION", "ORGANIZATION", "USERNAME", "ADDRESS"))
+MAX_PARTIAL_CHARS = 400
+
+
+class _Looker:
+    """Collects every text of a session by kind, and the values of sensitive fields."""
+
+    def __init__(self) -> None:
+        self.place = ""
+        self.typing = False
+        """While a typing event is walked: what fields hold at its end is known from the runs."""
+        self.texts: dict[str, dict[str, Counter]] = {}
+        self.wholes: dict[tuple[str, str], int] = {}
+
+    def text(self, text: str, kind: str) -> str:
+        self.texts.setdefault(kind, {}).setdefault(text, Counter())[self.place] += 1
+        return text
+
+    value = text
+
+    def whole(self, text: str, entity: str, key: str = "") -> str:
+        if not self.typing:
+            entity = entity_of_value(text, entity)
+            self.wholes[text, entity] = self.wholes.get((text, entity), 0) + 1
+        return text
+
+
+class _Redactor:
+    """Replaces what the finder sees and every value of the session."""
+
+    def __init__(
+        self,
+        finder: TextFinder,
+        values: ValueIndex,
+        halves: Mapping[str, tuple[int, str]],
+        fields: SessionFields,
+        replacer: Replacer,
+    ) -> None:
+        self.place = ""
+        self.finder = finder
+        self.values = values
+        self.halves = halves
+        self.fields = fields
+        self.replacer = replacer
+        self.counts: Counter = Counter()
+        self._done: dict[tuple[str, str, bool], tuple[Span, ...]] = {}
+
+    def spans(self, text: str, kind: str, halves: bool = False) -> tuple[Span, ...]:
+        known = self._done.get((kind, text, halves))
+        if known is None:
+            found = self.finder.find(text, kind)
+            found += self._known_values(text, kind)
+            if halves:
+                found += self._half(text)
+            if kind == "url":
+                found += self._named_parameters(text, halves)
+            known = self._done[kind, text, halves] = tuple(merged(found))
+        return known
+
+    def _known_values(self, text: str, kind: str) -> list[Span]:
+        allowed = self.finder.config.allow
+        found = self.values.find(text)
+        if kind == "url" and ("%" in text or "+" in text):
+            for part in url_parts(text):
+                found += _in_url(self.values.find(part.text), part)
+        if kind == "id":
+            found = [s for s in found if s.entity in HIDDEN_ENTITIES or s.entity == "EMAIL"]
+        return [s for s in found if text[s.start : s.end].casefold() not in allowed]
+
+    def _half(self, text: str) -> list[Span]:
+        half = self.halves.get(folded(text))
+        return [Span(half[0], len(text), half[1], "value")] if half is not None else []
+
+    def _named_parameters(self, text: str, halves: bool) -> list[Span]:
+        """Parameters named like a sensitive field of this session, and half-typed ones."""
+        found: list[Span] = []
+        for part in url_parts(text):
+            entity = self.fields.of_key(part.key) if part.key else None
+            if entity is not None and part.text:
+                found += _in_url([Span(0, len(part.text), entity, "field")], part)
+            elif part.kind == "value" and (half := self._half(part.text)):
+                found += _in_url(half, part)
+        return found
+
+    def text(self, text: str, kind: str) -> str:
+        return self._replaced(text, self.spans(text, kind))
+
+    def value(self, text: str, kind: str) -> str:
+        return self._replaced(text, self.spans(text, kind, halves=True))
+
+    def _replaced(self, text: str, spans: Sequence[Span]) -> str:
+        if not spans:
+            return text
+        self.counts.update(span.entity for span in spans)
+        return self.replacer.apply(text, spans)
+
+    def whole(self, text: str, entity: str, key: str = "") -> str:
+        if text.casefold() in self.finder.config.allow:
+            return text
+        entity = entity_of_value(text, entity)
+        self.counts[entity] += 1
+        return self.replacer.replacement(text, entity)
+
+
+class SessionScrubber:
+    """Locates and redacts the texts of one session."""
+
+    def __init__(self, finder: TextFinder, config: ScrubberConfig, session_key: bytes) -> None:
+        """Takes a finder of the same configuration, and the key of the session's surrogates."""
+        self.finder = finder
+        self.config = config
+        self.session_key = session_key
+
+    def locate(
+        self, work: SessionWork, dom: Mapping[str, DomTree]
+    ) -> tuple[tuple[Found, ...], dict[str, int]]:
+        """Finds the sensitive values of a session, in every text it has.
+
+        Args:
+            work: the session with its trace and steps; nothing of it is changed.
+            dom: snapshot file → parsed tree; snapshots that could not be parsed are missing.
+
+        Returns:
+            The values, sorted, and how many were seen, ``<place>/<entity>`` → number.
+        """
+        trace = _trace_of(work)
+        events = ordered_events(trace, work.dispositions)
+        fields = SessionFields(self.finder.fields, events, dom.values())
+        runs = typing_runs(events)
+        looker = _Looker()
+        self._look(work, trace, events, dom, fields, looker)
+        found: dict[tuple[str, str], Found] = {}
+        counts: Counter = Counter()
+        states = {
+            text[:end]
+            for run in runs
+            for text, _ in run.readings()
+            for end in range(1, min(len(text), MAX_PARTIAL_CHARS))
+        }
+        for (value, entity), number in looker.wholes.items():
+            counts[f"field/{entity}"] += number
+            if value not in states:
+                self._add(found, value, entity, "field")
+        for run in runs:
+            entity = fields.of_target(run.target, run.url, run.tab)
+            readings = [text for text, _ in run.readings()]
+            if entity is not None:
+                counts[f"typed/{entity}"] += 1
+                for text in dict.fromkeys((*readings, *run.values[-1:])):
+                    self._add(found, text, entity_of_value(text, entity), "field")
+                continue
+            for text, spans in zip(readings, self.finder.find_many(readings, "key")):
+                for span in spans:
+                    counts[f"typed/{span.entity}"] += 1
+                    self._add(found, text[span.start : span.end], span.entity, span.origin, span)
+        for kind, texts in looker.texts.items():
+            for text, spans in zip(texts, self.finder.find_many(list(texts), kind)):
+                for span in spans:
+                    for place, number in texts[text].items():
+                        counts[f"{place}/{span.entity}"] += number
+                    value = text[span.start : span.end]
+                    value = unquote_plus(value) if kind == "url" else value
+                    self._add(found, value, span.entity, span.origin, span)
+        self._add_parts_of_names(found)
+        return tuple(sorted(found.values(), key=_found_order)), dict(sorted(counts.items()))
+
+    def _look(
+        self,
+        work: SessionWork,
+        trace: Trace,
+        events: Sequence[Event],
+        dom: Mapping[str, DomTree],
+        fields: SessionFields,
+        looker: _Looker,
+    ) -> None:
+        walk.walk_session(trace.session, looker)
+        for name in (work.ref.session_id, work.ref.member):
+            if name:
+                walk.look_at_files({name: None}, looker)
+        files = {s.file: None for s in (*trace.frames, *trace.dom)}
+        walk.look_at_files(files, looker)
+        for event in events:
+            looker.typing = event.type in TYPING
+            walk.walk_event(event, fields, looker)
+        looker.typing = False
+        for request in trace.requests:
+            walk.walk_request(request, fields, looker)
+        for given in trace.given:
+            walk.walk_given(given, looker)
+        for step in work.steps:
+            walk.walk_step(step, fields, None, step.action.raw_event_ids, looker)
+        for tree in dom.values():
+            walk.look_at_dom(tree, fields, looker)
+
+    def _add(
+        self,
+        found: dict[tuple[str, str], Found],
+        value: str,
+        entity: str,
+        origin: str,
+        span: Span | None = None,
+    ) -> None:
+        """Notes a value, and whether it is searched for in other places."""
+        value = without_invisible(value)[0].strip()
+        if not value or value.casefold() in self.config.allow:
+            return
+        propagates = len(value) >= MIN_CHARS and not is_interface_word(value)
+        if origin in ("ner", "value") and entity in NAMED_ENTITIES:
+            words = [w for w in re.split(r"[\s,]+", value) if len(w.strip(".")) > 1]
+            certain = span is not None and span.score >= self.config.names.propagate_score
+            propagates = propagates and len(words) >= 2 and certain
+        old = found.get((value, entity))
+        if old is None or (propagates and not old.propagates):
+            found[value, entity] = Found(value, entity, origin, propagates)
+
+    def _add_parts_of_names(self, found: dict[tuple[str, str], Found]) -> None:
+        """First and last names of people who are named in full somewhere in the session."""
+        from transforms.privacy.words import is_name_only
+
+        for item in [f for f in found.values() if f.entity == "PERSON" and f.propagates]:
+            words = re.findall(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*", item.value)
+            if not 2 <= len(words) <= 4:
+                continue
+            for word in words:
+                if len(word) >= MIN_CHARS and word[0].isupper() and is_name_only(word):
+                    found.setdefault((word, "PERSON"), Found(word, "PERSON", "cue", True))
+
+    def redact(
+        self, work: SessionWork, dom: Mapping[str, DomTree], values: Sequence[Found]
+    ) -> ScrubbedSession:
+        """Returns the session with everything found replaced, in every text.
+
+        Placeholders are numbered by first use in order of time: the session record, then events,
+        requests and snapshots by their time, then what only steps and failures say.
+
+        Args:
+            work: the session as it was located.
+            dom: snapshot file → parsed tree.
+            values: what locating found in texts and pixels.
+        """
+        trace = _trace_of(work)
+        events = ordered_events(trace, work.dispositions)
+        fields = SessionFields(self.finder.fields, events, dom.values())
+        runs = typing_runs(events)
+        index = value_index(values)
+        redactor = _Redactor(
+            self.finder,
+            index,
+            self._halves(runs, fields, index),
+            fields,
+            Replacer(self.config.replacement, self.session_key),
+        )
+        masked = mask_runs(
+            events,
+            runs,
+            lambda run: fields.of_target(run.target, run.url, run.tab),
+            lambda text: redactor.spans(text, "key"),
+        )
+        survivor = {run.events[0]: run for run in masked}
+        gone = {number for run in masked for number in run.events[1:]}
+        self._warm(work, trace, events, dom, fields)
+        session = walk.walk_session(trace.session, redactor)
+        new_events: dict[str, Event] = {}
+        requests, trees = {}, {}
+        formats = {s.file: s.format for s in trace.dom}
+        for _, what, item in timeline(trace, events, dom):
+            if what == "event":
+                number, event = item
+                if number in gone:
+                    continue
+                run = survivor.get(number)
+                event = walk.walk_event(_stripped(event) if run else event, fields, redactor)
+                new_events[event.id] = _masked(event, run, redactor) if run else event
+            elif what == "request":
+                requests[item.id] = walk.walk_request(item, fields, redactor)
+            else:
+                tree = walk.walk_dom(dom[item], fields, redactor)
+                trees[item] = to_text(tree, formats.get(item, "json"))
+        masked_of = {events[n].id: run for run in masked for n in run.events}
+        left = set(new_events)
+        steps = tuple(self._step(step, fields, masked_of, left, redactor) for step in work.steps)
+        dispositions = tuple(d for d in work.dispositions if d.event_id in left)
+        return ScrubbedSession(
+            session=session,
+            events=tuple(new_events.values()),
+            dispositions=dispositions,
+            steps=steps,
+            given=tuple(walk.walk_given(g, redactor) for g in trace.given if g.event_id in left),
+            requests=tuple(requests[r.id] for r in trace.requests),
+            dom=trees,
+            failures=tuple(walk.walk_failure(f, redactor) for f in work.failures),
+            dropped=tuple(walk.walk_dropped(d, redactor) for d in work.dropped),
+            ledger=_without(work.ledger, work.dispositions, left),
+            counts={
+                "masked_runs": len(masked),
+                **{f"redacted/{k}": n for k, n in sorted(redactor.counts.items())},
+            },
+        )
+
+    def redact_text(self, text: str, kind: str, values: Sequence[Found]) -> str:
+        """Returns one more text of the session redacted, as all others are."""
+        spans = self.finder.find(text, kind) + value_index(values).find(text)
+        return Replacer(self.config.replacement, self.session_key).apply(text, merged(spans))
+
+    def _warm(
+        self,
+        work: SessionWork,
+        trace: Trace,
+        events: Sequence[Event],
+        dom: Mapping[str, DomTree],
+        fields: SessionFields,
+    ) -> None:
+        """Searches all texts in batches; single look-ups are then answered by the cache."""
+        looker = _Looker()
+        self._look(work, trace, events, dom, fields, looker)
+        for kind, texts in looker.texts.items():
+            self.finder.find_many(list(texts), kind)
+
+    def _halves(
+        self, runs: Iterable[TypingRun], fields: SessionFields, index: ValueIndex
+    ) -> dict[str, tuple[int, str]]:
+        """Folded texts that a field held while a value was being typed → (start, entity).
+
+        Suggestions are asked for, and snapshots taken, while a value is only half there.
+        """
+        halves: dict[str, tuple[int, str]] = {}
+        for run in runs:
+            entity = fields.of_target(run.target, run.url, run.tab)
+            for text, _ in run.readings():
+                if len(text) > MAX_PARTIAL_CHARS:
+                    continue
+                if entity is not None:
+                    hits = [Span(0, len(text), entity, "field")]
+                else:
+                    hits = merged(self.finder.find(text, "key") + index.find(text))
+                low = folded(text)
+                for hit in hits:
+                    for end in range(max(hit.start + 1, MIN_CHARS), hit.end):
+                        halves.setdefault(low[:end], (hit.start, hit.entity))
+        return halves
+
+    def _step(
+        self,
+        step,
+        fields: SessionFields,
+        masked_of: Mapping[str, MaskedRun],
+        left: set[str],
+        redactor: _Redactor,
+    ):
+        ids = step.action.raw_event_ids
+        runs = [masked_of[i] for i in ids if i in masked_of]
+        kept: dict[str, None] = {}
+        for event_id in ids:
+            if event_id in left:
+                kept[event_id] = None
+        entity = fields.of_target(step.action.target, step.action.url, step.action.tab)
+        text = step.action.text
+        if entity is None and runs and text and not redactor.spans(text, "key", halves=True):
+            # Only a part of a value was typed in this action: nothing to see in its text alone.
+            entity = runs[0].entity
+        return walk.walk_step(step, fields, entity, tuple(kept), redactor)
+
+
+def entity_of_value(value: str, entity: str) -> str:
+    """Returns EMAIL for an address that somebody signs in with, else the field's own entity."""
+    return "EMAIL" if entity == "USERNAME" and EMAIL.fullmatch(value.strip()) else entity
+
+
+def _trace_of(work: SessionWork) -> Trace:
+    if work.trace is None:
+        raise ValueError("the session has not been read")
+    return work.trace
+
+
+def ordered_events(trace: Trace, dispositions: Sequence[Disposition]) -> list[Event]:
+    """Returns the events in the order they were processed: by time, then as they were written."""
+    if len(dispositions) == len(trace.events):
+        by_id = {event.id: event for event in trace.events}
+        if all(d.event_id in by_id for d in dispositions):
+            return [by_id[d.event_id] for d in dispositions]
+    return sorted(trace.events, key=lambda event: event.timestamp_us)
+
+
+def timeline(
+    trace: Trace, events: Sequence[Event], dom: Mapping[str, DomTree]
+) -> list[tuple[tuple[int, int, int], str, object]]:
+    """Returns events, requests and snapshots by (time, kind, order); numbering follows it."""
+    items: list[tuple[tuple[int, int, int], str, object]] = []
+    last = 0
+    for number, event in enumerate(events):
+        last = max(last, event.timestamp_us)
+        items.append(((last, 0, number), "event", (number, event)))
+    for number, request in enumerate(trace.requests):
+        items.append(((request.started_us, 1, number), "request", request))
+    for number, snapshot in enumerate(trace.dom):
+        if snapshot.file in dom:
+            items.append(((snapshot.timestamp_us, 2, number), "dom", snapshot.file))
+    items.sort(key=lambda item: item[0])
+    return items
+
+
+def value_index(values: Sequence[Found]) -> ValueIndex:
+    """Returns the values that are searched for everywhere, longest and most telling first."""
+    spread = sorted((v for v in values if v.propagates), key=_found_order)
+    return ValueIndex((found.value, found.entity) for found in spread)
+
+
+def _found_order(found: Found) -> tuple:
+    return (
+        PRIORITY.get(found.entity, OTHER_PRIORITY),
+        -len(found.value),
+        found.value,
+        found.entity,
+    )
+
+
+def _in_url(spans: Iterable[Span], part) -> list[Span]:
+    return [
+        Span(
+            part.origin[s.start],
+            part.origin[s.end - 1] + part.length[s.end - 1],
+            s.entity,
+            s.origin,
+            s.score,
+        )
+        for s in spans
+        if s.end > s.start
+    ]
+
+
+def _stripped(event: Event) -> Event:
+    """The first event of a masked run without anything that was typed."""
+    return msgspec.structs.replace(
+        event,
+        type="input",
+        key=None,
+        code=None,
+        modifiers=(),
+        text=None,
+        value=None,
+        additional_info={},
+        extra={},
+    )
+
+
+def _masked(event: Event, run: MaskedRun, redactor: _Redactor) -> Event:
+    """What is published of a masked run: that something was put in, and what stands for it."""
+    entity = entity_of_value(run.value, run.entity)
+    redactor.counts[entity] += 1
+    return msgspec.structs.replace(
+        event,
+        text=redactor.replacer.replacement(run.value, entity),
+        flags=(*event.flags, "masked_run"),
+    )
+
+
+def _without(ledger: Ledger, dispositions: Sequence[Disposition], left: set[str]) -> Ledger:
+    """The ledger in which a masked run is one event: what was merged into it is not counted."""
+    kept, merged_, dropped = ledger.kept, ledger.merged, dict(ledger.dropped)
+    gone = 0
+    for disposition in dispositions:
+        if disposition.event_id in left:
+            continue
+        gone += 1
+        if disposition.outcome == "kept":
+            kept -= 1
+        elif disposition.outcome == "merged":
+            merged_ -= 1
+        else:
+            reason = disposition.reason or ""
+            dropped[reason] = dropped.get(reason, 0) - 1
+    return Ledger(
+        lines=ledger.lines - gone,
+        failed_lines=ledger.failed_lines,
+        raw=ledger.raw - gone,
+        kept=kept,
+        merged=merged_,
+        dropped={reason: n for reason, n in sorted(dropped.items()) if n},
+    )

@@ -1,0 +1,166 @@
+"""Found values, searched for in other texts of the session by the rules of propagation.
+
+Values match at token boundaries, folded for case, diacritics and look-alikes, with any blanks
+between their words. Passwords and secrets are also found inside longer strings and in the encodings
+that an echo may have (percent, JSON, HTML, Base64). A text that ends in the middle of a value, as
+clipped names and half-typed fields do, is found too.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+from schemas.findings import Span
+from transforms.privacy.entities import HIDDEN_ENTITIES
+from transforms.privacy.folding import folded
+
+MIN_CHARS = 4
+"""Shorter values are looked for in their own field only."""
+MIN_INSIDE_CHARS = 8
+"""Passwords and secrets from here on are found inside longer strings as well."""
+MIN_CLIPPED_CHARS = 6
+"""At least as much of a value must stand at the end of a text to count as clipped."""
+MAX_CLIPPED_CHARS = 80
+
+TOKEN = re.compile(r"[^\W_]+")
+_BLANKS = re.compile(r" +")
+
+
+class ValueIndex:
+    """An index of values by their first token: one pass over a text finds all of them."""
+
+    def __init__(self, values: Iterable[tuple[str, str]]) -> None:
+        """Takes (value, entity) pairs; of equal values the first one names the entity."""
+        self._by_token: dict[str, list[tuple[str, int, str]]] = {}
+        self._inside: dict[str, str] = {}
+        self._clipped: dict[str, str] = {}
+        self._longest = 0
+        seen: set[str] = set()
+        for value, entity in values:
+            for form in _forms(value, entity):
+                self._add(form, entity, seen)
+        for entries in self._by_token.values():
+            entries.sort(key=lambda entry: -len(entry[0]))
+
+    def _add(self, value: str, entity: str, seen: set[str]) -> None:
+        needle = _BLANKS.sub(" ", folded(value).strip())
+        if not needle or needle in seen:
+            return
+        seen.add(needle)
+        token = TOKEN.search(needle)
+        hidden = entity in HIDDEN_ENTITIES
+        if token is None or (hidden and len(needle) >= MIN_INSIDE_CHARS and not needle.isalpha()):
+            self._inside[needle] = entity
+        if token is not None:
+            self._by_token.setdefault(token.group(), []).append((needle, token.start(), entity))
+        first_word = needle.partition(" ")[0]
+        least = max(MIN_CLIPPED_CHARS, len(first_word) + 2 if " " in needle else 0)
+        for end in range(least, min(len(needle), MAX_CLIPPED_CHARS)):
+            self._clipped.setdefault(needle[:end], entity)
+        self._longest = max(self._longest, min(len(needle), MAX_CLIPPED_CHARS))
+
+    def __bool__(self) -> bool:
+        return bool(self._by_token or self._inside)
+
+    def find(self, text: str, folded_text: str | None = None) -> list[Span]:
+        """Returns the spans of all values in a text; ``folded_text`` saves folding it again."""
+        if not self:
+            return []
+        low = folded(text) if folded_text is None else folded_text
+        spans: list[Span] = []
+        by_token = self._by_token
+        done = 0
+        for token in TOKEN.finditer(low):
+            entries = by_token.get(token.group())
+            if entries is None or token.start() < done:
+                continue
+            for needle, lead, entity in entries:
+                end = _match(low, needle, token.start() - lead)
+                if end:
+                    spans.append(Span(token.start() - lead, end, entity, "value"))
+                    done = end
+                    break
+        for needle, entity in self._inside.items():
+            at = low.find(needle)
+            while at >= 0:
+                spans.append(Span(at, at + len(needle), entity, "value"))
+                at = low.find(needle, at + len(needle))
+        tail = self._clipped_tail(low)
+        if tail is not None:
+            spans.append(tail)
+        return spans
+
+    def _clipped_tail(self, low: str) -> Span | None:
+        """A value of which the text ends in the middle, three dots or not."""
+        end = len(low.rstrip(" .…"))
+        start = max(0, end - self._longest)
+        for token in TOKEN.finditer(low, start, end):
+            if token.start() and low[token.start() - 1].isalnum():
+                continue
+            entity = self._clipped.get(low[token.start() : end])
+            if entity is not None:
+                return Span(token.start(), end, entity, "value")
+        return None
+
+
+def _forms(value: str, entity: str) -> list[str]:
+    """A value and, if it is hidden, the ways in which an echo may write it."""
+    forms = [value]
+    if entity in HIDDEN_ENTITIES and len(value) >= MIN_CHARS:
+        data = value.encode("utf-8", "replace")
+        forms += [quote(value, safe="", errors="replace"), quote_plus(value, errors="replace")]
+        forms += [quote(value, errors="replace"), html.escape(value), html.escape(value, False)]
+        forms += [json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
+        if len(value) >= 6:
+            forms += [
+                base64.b64encode(data).decode().rstrip("="),
+                base64.urlsafe_b64encode(data).decode().rstrip("="),
+                data.hex(),
+            ]
+    elif entity == "EMAIL":
+        forms.append(quote(value, safe=""))
+    elif entity in ("CARD", "SSN", "IBAN", "PHONE"):
+        bare = re.sub(r"[^\w+]", "", value)
+        if len(bare) >= 7:
+            forms.append(bare)
+    elif entity == "PERSON" and value.count(" ") == 1 and "," not in value:
+        first, last = value.split(" ")
+        forms.append(f"{last}, {first}")
+    return forms
+
+
+def _match(low: str, needle: str, start: int) -> int:
+    """Where a needle that starts at ``start`` ends, 0 if it does not or not at a boundary."""
+    if start < 0:
+        return 0
+    if low.startswith(needle, start):
+        end = start + len(needle)
+    elif " " in needle:
+        end = _match_blanks(low, needle, start)
+    else:
+        return 0
+    if not end or (start and low[start - 1].isalnum() and low[start].isalnum()):
+        return 0
+    if end < len(low) and low[end].isalnum() and low[end - 1].isalnum():
+        return 0
+    return end
+
+
+def _match_blanks(low: str, needle: str, start: int) -> int:
+    at = start
+    for number, word in enumerate(needle.split(" ")):
+        if number:
+            blanks = 0
+            while at < len(low) and low[at] in " \u00a0_+-." and blanks < 8:
+                at, blanks = at + 1, blanks + 1
+            if not blanks:
+                return 0
+        if not low.startswith(word, at):
+            return 0
+        at += len(word)
+    return at

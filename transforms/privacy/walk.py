@@ -1,0 +1,303 @@
+"""Every text of a session, each with its kind: the one walk that locating and redacting share.
+
+A text that one of them saw and the other did not would be a leak or a loss, so both walk here, in
+order of time: first with a :class:`Visitor` that only looks, then with one that replaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from schemas.outcomes import Dropped, Failure
+from schemas.traces import Event, GivenStep, Request, Session, Target
+from schemas.trajectories import Action, Element, Observation, Step
+from transforms.dom import DomNode, DomTree
+from transforms.privacy.bodies import rewrite_body, rewrite_headers, rewrite_nested
+from transforms.privacy.session_fields import SessionFields, is_editable, is_static
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Visitor(Protocol):
+    """Gets every text once, in order, and returns what stands in its place."""
+
+    place: str
+    """Where the walk is: session, event, dom, request, step, thought or file."""
+
+    def text(self, text: str, kind: str) -> str:
+        """A text that is shown or said."""
+        ...
+
+    def value(self, text: str, kind: str) -> str:
+        """A value that may be half of one: of a field, a body or a parameter."""
+        ...
+
+    def whole(self, text: str, entity: str, key: str = "") -> str:
+        """A text that is sensitive from end to end."""
+        ...
+
+
+def _opt(visitor: Visitor, text: str | None, kind: str) -> str | None:
+    return visitor.text(text, kind) if text else text
+
+
+def walk_session(session: Session, visitor: Visitor) -> Session:
+    """The session record; its ids and storage path are the caller's to publish."""
+    visitor.place = "session"
+    user = session.user_id
+    if user and not _UUID.fullmatch(user) and any(c.isalpha() for c in user):
+        user = visitor.text(user, "id")
+    return msgspec.structs.replace(
+        session, user_id=user, description=_opt(visitor, session.description, "prose")
+    )
+
+
+def walk_target(
+    target: Target | None, fields: SessionFields, url: str | None, tab: str | None, visitor: Visitor
+) -> Target | None:
+    """The element of an event: its texts; tag, type, role and id stay."""
+    if target is None:
+        return None
+    entity = fields.of_target(target, url, tab)
+    kind = "ui" if is_static(target.tag, target.role) else "prose"
+    text = target.text
+    if text and entity is not None and is_editable(target.tag, target.role, target.input_type):
+        text = visitor.whole(text, entity, target.name or "")
+    else:
+        text = _opt(visitor, text, kind)
+    return msgspec.structs.replace(
+        target,
+        id=_opt(visitor, target.id, "id"),
+        name=_opt(visitor, target.name, kind),
+        label=_opt(visitor, target.label, "ui"),
+        text=text,
+        selector=_opt(visitor, target.selector, "id"),
+    )
+
+
+def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
+    """One raw event; its own key stays, since masked runs are taken out as a whole before."""
+    visitor.place = "event"
+    entity = fields.of_target(event.target, event.url, event.tab)
+    text, value = event.text, event.value
+    if entity is not None:
+        name = (event.target.name or event.target.id or "") if event.target else ""
+        text = visitor.whole(text, entity, name) if text else text
+        value = visitor.whole(value, entity, name) if value else value
+    else:
+        text = visitor.value(text, "key") if text else text
+        value = visitor.value(value, "key") if value else value
+    return msgspec.structs.replace(
+        event,
+        url=_opt(visitor, event.url, "url"),
+        window=_opt(visitor, event.window, "title"),
+        target=walk_target(event.target, fields, event.url, event.tab, visitor),
+        text=text,
+        value=value,
+        additional_info=rewrite_nested(event.additional_info, fields, visitor),
+        extra=rewrite_nested(event.extra, fields, visitor),
+    )
+
+
+def walk_request(request: Request, fields: SessionFields, visitor: Visitor) -> Request:
+    """One request: URL, headers and bodies."""
+    visitor.place = "request"
+    return msgspec.structs.replace(
+        request,
+        url=visitor.text(request.url, "url"),
+        request_headers=rewrite_headers(request.request_headers, fields, visitor),
+        request_body=rewrite_body(request.request_body, request.request_mime, fields, visitor),
+        response_headers=rewrite_headers(request.response_headers, fields, visitor),
+        response_body=rewrite_body(request.response_body, request.response_mime, fields, visitor),
+    )
+
+
+def dom_texts(node: DomNode, fields: SessionFields) -> Iterator[tuple[str, str, str, str]]:
+    """Yields (attribute, text, kind, entity) of a node; entity is set where all of it is one."""
+    entity = fields.of_node(node) or ""
+    kind = "ui" if is_static(node.tag, node.role) else "prose"
+    editable = is_editable(node.tag, node.role, node.input_type)
+    if node.name:
+        yield "name", node.name, "ui" if editable else kind, ""
+    if node.text:
+        yield "text", node.text, kind, entity if editable else ""
+    if node.value:
+        yield "value", node.value, "key" if editable else kind, entity
+    for key, text in node.attributes.items():
+        if key == "href":
+            yield key, text, "url", ""
+        elif key in ("alt", "title"):
+            yield key, text, kind, ""
+        elif key in ("label", "placeholder"):
+            yield key, text, "ui", ""
+    if node.id:
+        yield "id", node.id, "id", ""
+
+
+def walk_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> DomTree:
+    """A copy of a snapshot; tags, roles, types and the form stay."""
+    visitor.place = "dom"
+
+    def copied(node: DomNode) -> DomNode:
+        made = DomNode(
+            tag=node.tag,
+            id=node.id,
+            role=node.role,
+            name=node.name,
+            text=node.text,
+            value=node.value,
+            input_type=node.input_type,
+            autocomplete=node.autocomplete,
+            bounds=node.bounds,
+            attributes=dict(node.attributes),
+        )
+        for attribute, text, kind, entity in dom_texts(node, fields):
+            if entity:
+                new = visitor.whole(text, entity, node.id or "")
+            elif attribute == "value":
+                new = visitor.value(text, kind)
+            else:
+                new = visitor.text(text, kind)
+            if new is text:
+                continue
+            if attribute in made.attributes:
+                made.attributes[attribute] = new
+            else:
+                setattr(made, attribute, new)
+        return made
+
+    root = copied(tree.root)
+    waiting = [(tree.root, root)]
+    while waiting:
+        old, new = waiting.pop()
+        for child in old.children:
+            made = copied(child)
+            new.children.append(made)
+            waiting.append((child, made))
+    return DomTree(root)
+
+
+def look_at_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> None:
+    """The same walk without a copy, for a visitor that only looks."""
+    visitor.place = "dom"
+    for node in tree.iter():
+        for attribute, text, kind, entity in dom_texts(node, fields):
+            if entity:
+                visitor.whole(text, entity, node.id or "")
+            elif attribute == "value":
+                visitor.value(text, kind)
+            else:
+                visitor.text(text, kind)
+
+
+def walk_given(given: GivenStep, visitor: Visitor) -> GivenStep:
+    """What a recorder said of an event itself."""
+    visitor.place = "thought"
+    return msgspec.structs.replace(
+        given,
+        task_id=_opt(visitor, given.task_id, "id"),
+        thought=_opt(visitor, given.thought, "prose"),
+        element_id=_opt(visitor, given.element_id, "id"),
+    )
+
+
+def walk_step(
+    step: Step, fields: SessionFields, entity: str | None, events: Sequence[str], visitor: Visitor
+) -> Step:
+    """One step. ``entity`` says what its field holds, ``events`` which raw events are left of it.
+
+    The action's targets are dropped: grounding has read them, and what is left would only repeat.
+    """
+    visitor.place = "step"
+    action = walk_action(step.action, fields, entity, events, visitor)
+    seen = step.observation
+    observation: Observation = msgspec.structs.replace(
+        seen,
+        active_window=_opt(visitor, seen.active_window, "title"),
+        url=_opt(visitor, seen.url, "url"),
+    )
+    visitor.place = "thought"
+    return msgspec.structs.replace(
+        step,
+        task_id=visitor.text(step.task_id, "id") if step.task_id else step.task_id,
+        action=action,
+        observation=observation,
+        thought=_opt(visitor, step.thought, "prose"),
+        element_id=_opt(visitor, step.element_id, "id"),
+    )
+
+
+def walk_action(
+    action: Action,
+    fields: SessionFields,
+    entity: str | None,
+    events: Sequence[str],
+    visitor: Visitor,
+) -> Action:
+    """The action of a step: its texts and those of its element."""
+    target = action.target
+    if entity is None:
+        entity = fields.of_target(target, action.url, action.tab)
+    name = (target.name or target.id or "") if target else ""
+    text, value, keys = action.text, action.field_value, action.keys
+    if entity is not None:
+        text = visitor.whole(text, entity, name) if text else text
+        value = visitor.whole(value, entity, name) if value else value
+        if len(keys) == 1 and len(keys[0]) == 1:
+            keys = ()
+    else:
+        text = visitor.value(text, "key") if text else text
+        value = visitor.value(value, "key") if value else value
+    return msgspec.structs.replace(
+        action,
+        raw_event_ids=tuple(events),
+        text=text,
+        field_value=value,
+        keys=keys,
+        element=walk_element(action.element, visitor),
+        target=None,
+        end_target=None,
+        url=_opt(visitor, action.url, "url"),
+        window=_opt(visitor, action.window, "title"),
+    )
+
+
+def walk_element(element: Element | None, visitor: Visitor) -> Element | None:
+    """The element an action went to: name, label and what its selector says."""
+    if element is None:
+        return None
+    kind = "ui" if is_static(element.tag, element.role) else "prose"
+    return msgspec.structs.replace(
+        element,
+        name=_opt(visitor, element.name, kind),
+        label=_opt(visitor, element.label, "ui"),
+        id=_opt(visitor, element.id, "id"),
+        selector=_opt(visitor, element.selector, "id"),
+    )
+
+
+def walk_failure(failure: Failure, visitor: Visitor) -> Failure:
+    """A failure: its message and the file it names. Shapes hold nothing to read."""
+    visitor.place = "file"
+    return msgspec.structs.replace(
+        failure,
+        message=visitor.text(failure.message, "code"),
+        file=_opt(visitor, failure.file, "path"),
+    )
+
+
+def walk_dropped(dropped: Dropped, visitor: Visitor) -> Dropped:
+    """A record that was removed: the path or id it is named by."""
+    visitor.place = "file"
+    return msgspec.structs.replace(dropped, record=visitor.text(dropped.record, "path"))
+
+
+def look_at_files(names: Mapping[str, None], visitor: Visitor) -> None:
+    """Names of frames and snapshots, which may tell a name or an address."""
+    visitor.place = "file"
+    for name in names:
+        visitor.text(name, "path")
