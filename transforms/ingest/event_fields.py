@@ -136,8 +136,6 @@ class MadeEvent(msgspec.Struct):
 
     fields: dict[str, Any]
     flags: list[str]
-    pointer: bool = False
-    """It was a pointer event, which may double a mouse event."""
     inline_dom: str | None = None
     """The snapshot that a ``dom`` event holds itself."""
 
@@ -236,7 +234,6 @@ def _type_of(known: dict[str, Any], extra: dict[str, Any], made: MadeEvent) -> s
     if folded == "scroll" and ("dy" in extra or "dx" in extra):
         return "wheel"
     if folded in POINTER_EVENTS:
-        made.pointer = True
         made.flags.append("pointer_event")
         pointer = extra.get("pointerType", extra.get("pointer_type"))
         if pointer == "touch":

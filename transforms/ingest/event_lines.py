@@ -1,19 +1,20 @@
 """Reads input events: whole blocks of well-formed lines in C, all others one at a time.
 
-The fast path decodes lines with canonical names straight into :class:`_WireEvent` and converts
-those to ``Event``; a line that has anything else goes through
+The fast path decodes lines with canonical names straight into :class:`_WireEvent`, which then
+becomes an ``Event``; a line that has anything else goes through
 :func:`transforms.ingest.event_fields.event_of`, which knows the aliases. Both give equal events for
 lines that both accept.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
-from schemas.traces import Event, Target
+from schemas.traces import Event, Target, Touch, Viewport
 from transforms.archives import DamagedFileError
 from transforms.ingest.aliases import BUTTONS, KEYS, SORTED_MODIFIERS
 from transforms.ingest.event_fields import (
@@ -64,55 +65,65 @@ _Buttons = Annotated[int, Meta(ge=0, le=0xFFFF)]
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
-class _WireTarget(Target, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _WireTarget(
+    Target, frozen=True, omit_defaults=True, kw_only=True, gc=False, forbid_unknown_fields=True
+):
     bounds: tuple[_Number, _Number, _Number, _Number] | None = None
 
 
-class _WireViewport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _WireViewport(
+    Viewport, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=True
+):
     width: Annotated[float, Meta(gt=0, le=MAX_COORDINATE)]
     height: Annotated[float, Meta(gt=0, le=MAX_COORDINATE)]
     device_pixel_ratio: Annotated[float, Meta(gt=0, le=100)] = 1.0
 
 
-class _WireTouch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _WireTouch(Touch, frozen=True, gc=False, forbid_unknown_fields=True):
     id: Annotated[int, Meta(ge=-(1 << 62), le=1 << 62)]
     x: _Number
     y: _Number
 
 
 class _WireEvent(
-    msgspec.Struct,
-    forbid_unknown_fields=True,
+    Event,
+    frozen=True,
+    omit_defaults=True,
     kw_only=True,
-    # Three are not on the wire: nobody uses these names, and the values are always set.
-    rename={"timestamp_us": "timestamp", "file": "\x7f1", "line": "\x7f2", "flags": "\x7f3"},
+    gc=False,
+    forbid_unknown_fields=True,
+    # Four are not on the wire; nobody uses these names.
+    rename={
+        "timestamp_us": "timestamp",
+        **{"file": "\x7f1", "line": "\x7f2", "flags": "\x7f3", "extra": "\x7f4"},
+    },
 ):
+    """An Event whose fields have the types they have on the wire, narrower than elsewhere.
+
+    It adds no field, so its memory is that of an Event: when its values have been made an Event's,
+    it *becomes* one (:func:`_become`), which costs a sixth of making another.
+    """
+
+    id: _Id | None = None  # type: ignore[assignment]
     type: _Type
-    timestamp_us: int | float | str
+    timestamp_us: int | float | str  # type: ignore[assignment]
     file: str = ""
     line: int = 0
-    flags: tuple[str, ...] = ()
-    id: _Id | None = None
-    tab: str | None = None
-    url: str | None = None
-    window: str | None = None
     target: _WireTarget | None = None
     viewport: _WireViewport | None = None
     x: _Number | None = None
     y: _Number | None = None
-    button: Literal["left", "middle", "right", "back", "forward", 0, 1, 2, 3, 4] | None = None
+    button: Literal["left", "middle", "right", "back", "forward", 0, 1, 2, 3, 4] | None = None  # type: ignore[assignment]
     buttons: _Buttons | None = None
     delta_x: _Number | None = None
     delta_y: _Number | None = None
-    key: str | None = None
-    code: str | None = None
     modifiers: tuple[Literal["Alt", "Control", "Meta", "Shift"], ...] = ()
-    text: str | None = None
-    value: str | bool | int | float | None = None
+    value: str | bool | int | float | None = None  # type: ignore[assignment]
     touches: tuple[_WireTouch, ...] = ()
-    additional_info: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+_become = object.__dict__["__class__"].__set__
+"""Makes an object an instance of a class with the same layout, also where it is frozen."""
 _DECODER = msgspec.json.Decoder(_WireEvent)
 
 
@@ -121,6 +132,7 @@ class _NotFast(Exception):
 
 
 _SLOW = (_NotFast, BadTime, LineFault, KeyError)
+_UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 class EventReader:
@@ -143,8 +155,7 @@ class EventReader:
                         self._fail_long_line(name, block)
                         next_line = block.line + 1
                     else:
-                        self._read_block(name, block.first_line, block.data)
-                        next_line = block.first_line + block.data.count(b"\n") + 1
+                        next_line = self._read_block(name, block.first_line, block.data)
             except DamagedFileError as error:
                 if error.code in ("decompression_bomb", "too_large"):
                     raise SessionFault(error.code, str(error), name) from None
@@ -161,71 +172,87 @@ class EventReader:
         fault = LineFault("line_too_long", f"the line has more than {limit} bytes")
         self.gathering.fail_line(name, long.line, fault, long.head, length=long.length)
 
-    def _read_block(self, file: str, first_line: int, data: bytes) -> None:
-        if self._try_blocks and (wires := _decoded_block(data)) is not None:
-            self._take_block(file, first_line, data, wires)
-            return
-        slow = 0
+    def _read_block(self, file: str, first_line: int, data: bytes) -> int:
+        """Reads whole lines; returns the number of the line after them."""
         lines = data.split(b"\n")
+        if self._try_blocks:
+            try:
+                wires = list(map(_DECODER.decode, lines))
+            except _UNDECODABLE:
+                wires = []
+            if wires:
+                self._take_block(file, first_line, lines, wires)
+                return first_line + len(lines)
+        slow = 0
         for number, line in enumerate(lines, first_line):
-            if not line or line.isspace():
-                continue
-            slow += self._read_line(file, number, line)
+            if line and not line.isspace():
+                slow += self._read_line(file, number, line)
         # A recorder with fields of its own has them on every line: whole blocks would never work.
         self._try_blocks = slow * 2 < len(lines)
+        return first_line + len(lines)
 
-    def _take_block(self, file: str, first_line: int, data: bytes, wires: list[_WireEvent]) -> None:
+    def _take_block(
+        self, file: str, first_line: int, lines: list[bytes], wires: list[_WireEvent]
+    ) -> None:
         events = self.gathering.events
-        lines: list[bytes] = []
-        start = 0
+        finish = self._finish
+        slow = 0
         for index, wire in enumerate(wires):
             try:
-                self._finish(wire, file, first_line + index)
+                finish(wire, file, first_line + index)
             except _SLOW:
-                # In order, because ids are made unique in the order of the lines.
-                events.extend(
-                    msgspec.convert(wires[start:index], list[Event], from_attributes=True)
-                )
-                self.gathering.lines += index - start
-                lines = lines or data.split(b"\n")
+                slow += 1
                 self._read_slowly(file, first_line + index, lines[index])
-                start = index + 1
-        events.extend(msgspec.convert(wires[start:], list[Event], from_attributes=True))
-        self.gathering.lines += len(wires) - start
+            else:
+                events.append(wire)
+        self.gathering.lines += len(wires) - slow
 
     def _read_line(self, file: str, line: int, data: bytes) -> bool:
         """Reads one line; returns whether it needed the slow path."""
         try:
             wire = _DECODER.decode(data)
             self._finish(wire, file, line)
-        except (msgspec.DecodeError, UnicodeError, RecursionError, *_SLOW):
+        except (*_UNDECODABLE, *_SLOW):
             self._read_slowly(file, line, data)
             return True
         self.gathering.lines += 1
-        self.gathering.events.append(msgspec.convert(wire, Event, from_attributes=True))
+        self.gathering.events.append(wire)
         return False
 
     def _finish(self, wire: _WireEvent, file: str, line: int) -> None:
-        """Fills in what the line does not say; whatever raises leaves no trace behind."""
+        """Makes a decoded line an Event; whatever raises leaves no trace behind."""
         us, flags = self.clock.read(wire.timestamp_us)
-        if wire.button is not None:
-            wire.button = BUTTONS[wire.button]  # type: ignore[assignment]
+        button, value, key, info = wire.button, wire.value, wire.key, wire.additional_info
+        if button is not None:
+            force_setattr(wire, "button", BUTTONS[button])
         if wire.modifiers:
-            wire.modifiers = SORTED_MODIFIERS[wire.modifiers]  # type: ignore[assignment]
-        if wire.key is not None:
-            wire.key = KEYS.get(wire.key, wire.key)
-        if wire.value is not None and type(wire.value) is not str:
-            wire.value = text_of(wire.value, "value")
-        if wire.additional_info and tidied(wire.additional_info) is not wire.additional_info:
+            force_setattr(wire, "modifiers", SORTED_MODIFIERS[wire.modifiers])
+        if key in KEYS:
+            force_setattr(wire, "key", KEYS[key])  # type: ignore[index]
+        if value is not None and type(value) is not str:
+            force_setattr(wire, "value", text_of(value, "value"))
+        if info and tidied(info) is not info:
             raise _NotFast
         given = wire.id
-        wire.id = self._unique_id(given, line)
-        if given is not None and wire.id is not given:
-            flags = (*flags, "renamed_id")
-        wire.timestamp_us = us
-        wire.flags = flags
-        wire.file = file
-        wire.line = line
+        if given is not None and given not in self._ids:
+            self._ids.add(given)
+        else:
+            force_setattr(wire, "id", self._unique_id(given, line))
+            if given is not None:
+                flags = (*flags, "renamed_id")
+        force_setattr(wire, "timestamp_us", us)
+        force_setattr(wire, "file", file)
+        force_setattr(wire, "line", line)
+        if flags:
+            force_setattr(wire, "flags", flags)
+            self.gathering.counts.update(flags)
+        if wire.target is not None:
+            _become(wire.target, Target)
+        if wire.viewport is not None:
+            _become(wire.viewport, Viewport)
+        for touch in wire.touches:
+            _become(touch, Touch)
+        _become(wire, Event)
 
     def _unique_id(self, given: str | None, line: int) -> str:
         """Returns the id, or the first of ``id~2``, ``id~3`` … that is free."""
@@ -239,7 +266,6 @@ class EventReader:
             n = 2
             while (identifier := f"{given}~{n}") in self._ids:
                 n += 1
-            self.gathering.counts["renamed_ids"] += 1
         self._ids.add(identifier)
         return identifier
 
@@ -263,21 +289,14 @@ class EventReader:
         gathering = self.gathering
         gathering.lines += 1
         gathering.events.append(event)
-        if made.pointer:
-            gathering.counts["pointer_events"] += 1
+        gathering.counts.update(all_flags)
         if made.inline_dom is not None:
             gathering.inline_dom.append((event, made.inline_dom))
 
     def finish(self) -> None:
-        """Counts flags; sets aside pointer events that double mouse or touch events."""
-        gathering = self.gathering
-        if gathering.counts.pop("pointer_events", 0):
-            self._set_doubles_aside()
-        for event in gathering.events:
-            for flag in event.flags:
-                gathering.counts[flag] += 1
-
-    def _set_doubles_aside(self) -> None:
+        """Sets aside pointer events that double mouse or touch events."""
+        if not self.gathering.counts["pointer_event"]:
+            return
         events = self.gathering.events
         first_hand = {e.type for e in events if "pointer_event" not in e.flags}
         for index, event in enumerate(events):
@@ -285,17 +304,4 @@ class EventReader:
                 events[index] = msgspec.structs.replace(
                     event, type="unknown", flags=(*event.flags, "doubled_event")
                 )
-
-
-def _decoded_block(data: bytes) -> list[_WireEvent] | None:
-    """Decodes a block if it is exactly one object a line, else returns None."""
-    breaks = data.count(b"\n")
-    # Every newline lies between two objects, and there are as many objects as lines: so no line
-    # holds two, none is blank and none continues on the next.
-    if data.count(b"}\n{") != breaks and data.count(b"}\r\n{") != breaks:
-        return None
-    try:
-        wires = _DECODER.decode_lines(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    return wires if len(wires) == breaks + 1 else None
+                self.gathering.counts["doubled_event"] += 1

@@ -17,6 +17,7 @@ NO_FLAGS: tuple[str, ...] = ()
 NAIVE = ("naive_time",)
 RELATIVE = ("relative_time",)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$")
+_LONGEST_NUMBER = 64
 _BASIC = re.compile(
     r"(?P<date>\d{4}-?\d\d-?\d\d)[T_ -]?(?P<h>\d\d)[:.-]?(?P<m>\d\d)[:.-]?(?P<s>\d\d)"
     r"(?:[.,_-]?(?P<f>\d{1,9}))?(?P<z>Z|[+-]\d\d:?\d\d)?$"
@@ -46,11 +47,17 @@ class Clock:
 
     def read(self, value: object) -> tuple[int, tuple[str, ...]]:
         """Returns (µs, flags); raises BadTime."""
-        flags = NO_FLAGS
-        if type(value) is str:
+        kind = type(value)
+        if (kind is float or kind is int) and not self.monotonic:
+            # Milliseconds, what browsers give: most of all timestamps.
+            if 946_684_800_000 <= value < 4_102_444_800_000:  # type: ignore[operator]
+                return round(value * 1000), NO_FLAGS  # type: ignore[operator]
+        elif kind is str:
             text = value.strip()
             if not _NUMBER.match(text):
                 return self._read_iso(text)
+            if len(text) > _LONGEST_NUMBER:
+                raise BadTime("the number is too large for a time")
             value = float(text) if "." in text or "e" in text.lower() else int(text)
         if type(value) is int:
             if abs(value) > 1 << 63:
@@ -60,15 +67,15 @@ class Clock:
         elif not math.isfinite(value):
             raise BadTime("not a finite number")
         if self.monotonic:
-            return self._read_monotonic(value), flags
+            return self._read_monotonic(value), NO_FLAGS
         if 946_684_800_000 <= value < 4_102_444_800_000:
-            return round(value * 1000), flags
+            return round(value * 1000), NO_FLAGS
         if EARLIEST_S <= value < LATEST_S:
-            return round(value * 1_000_000), flags
+            return round(value * 1_000_000), NO_FLAGS
         if 946_684_800_000_000 <= value < 4_102_444_800_000_000:
-            return round(value), flags
+            return round(value), NO_FLAGS
         if 946_684_800_000_000_000 <= value < 4_102_444_800_000_000_000:
-            return int(value // 1000), flags
+            return int(value // 1000), NO_FLAGS
         return self._relative(value), RELATIVE
 
     def _read_iso(self, text: str) -> tuple[int, tuple[str, ...]]:
