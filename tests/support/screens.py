@@ -108,7 +108,9 @@ class Invented:
             return rng.choice(self.names)
         if kind == "EMAIL":
             first, last = rng.choice(self.names).lower().split()
-            user = rng.choice((f"{first}.{last}", f"{first[0]}{last}", f"{last}{rng.randrange(99)}"))
+            user = rng.choice(
+                (f"{first}.{last}", f"{first[0]}{last}", f"{last}{rng.randrange(99)}")
+            )
             return f"{user}@{rng.choice(_HOSTS)}"
         if kind == "PHONE":
             return self.digits(
@@ -359,13 +361,13 @@ COLLECT = """
                  Math.min(r.right, box.x1), Math.min(r.bottom, box.y1)];
       if (c[2] - c[0] < r.width - 1 || c[3] - c[1] < r.height - 1) whole = false;
       if (c[2] - c[0] < 4 || c[3] - c[1] < 4) continue;
-      let covered = 0;
-      for (const f of [0.1, 0.35, 0.65, 0.9]) {
-        const top = document.elementFromPoint(c[0] + f * (c[2] - c[0]), (c[1] + c[3]) / 2);
-        if (top && top !== el && !el.contains(top)) covered++;
+      let run = null;
+      for (let x = c[0] + 1; x < c[2]; x += 3) {
+        const top = document.elementFromPoint(x, (c[1] + c[3]) / 2);
+        if (top && top !== el && !el.contains(top)) { whole = false; run = null; continue; }
+        if (run) run[2] = Math.min(c[2], x + 2);
+        else { run = [x - 1, c[1], Math.min(c[2], x + 2), c[3]]; rects.push(run); }
       }
-      if (covered) whole = false;
-      if (covered < 4) rects.push(c);
     }
     if (rects.length) seen.push([el.textContent, el.dataset.kind, rects, whole]);
   }

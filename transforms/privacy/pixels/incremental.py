@@ -38,15 +38,24 @@ INK_PAD = 3
 
 
 @dataclass(frozen=True)
-class Shift:
-    """A part of a frame that is a vertically moved part of an earlier one."""
+class Scroll:
+    """A vertical move of part of a frame."""
+
+    dy: int
+    """Pixels; content moved down when positive."""
+    moved: np.ndarray
+    """Which pixels are those of the earlier frame, ``dy`` higher up: rows x columns of tiles."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What one frame shares with an earlier one, pixel for pixel."""
 
     source: int
     """Number of the earlier frame, as passed to ``read``."""
-    dy: int
-    """Pixels; content moved down when positive."""
-    area: Area
-    """The part that scrolled: x0, y0, x1, y1."""
+    changed: np.ndarray | None
+    """Which tiles differ in place: rows x columns; None when the frames are equal."""
+    scroll: Scroll | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Reading:
     """What one frame says."""
 
     lines: tuple[Line, ...]
-    shift: Shift | None = None
+    link: Link | None = None
 
 
 @dataclass
@@ -63,7 +72,7 @@ class _KeyFrame:
     size: tuple[int, int]
     pixels: np.ndarray
     """Padded to whole tiles and strips."""
-    reading: Reading
+    lines: tuple[Line, ...]
 
 
 class IncrementalReader:
@@ -99,11 +108,10 @@ class IncrementalReader:
         if known is not None:
             self._frames.move_to_end(key)
             self.counts["repeated"] += 1
-            # The scroll that led to the earlier copy is no scroll from the frame before this one.
-            return Reading(known.reading.lines)
+            return Reading(known.lines, Link(known.number, None))
         pixels = _padded(image)
         reading = self._read_changed(image, pixels, scale, deadline)
-        self._frames[key] = _KeyFrame(number, (height, width), pixels, reading)
+        self._frames[key] = _KeyFrame(number, (height, width), pixels, reading.lines)
         while len(self._frames) > self._keyframes:
             self._frames.popitem(last=False)
         return reading
@@ -112,27 +120,23 @@ class IncrementalReader:
         self, image: np.ndarray, pixels: np.ndarray, scale: float, deadline: Deadline | None
     ) -> Reading:
         base, changed = self._closest(pixels, image.shape[:2])
-        reading = (
-            self._update(image, pixels, base, changed, scale, deadline)
-            if base is not None
-            else None
-        )
-        guard = self._since_full + 1 >= self._full_pass_every
-        if reading is not None and not guard:
+        link, lines = None, None
+        if base is not None:
+            link = Link(base.number, changed, _find_scroll(pixels, base.pixels, changed))
+            lines = self._update(image, base, link, scale, deadline)
+        if lines is not None and self._since_full + 1 < self._full_pass_every:
             self._since_full += 1
             self.counts["changed"] += 1
-            return reading
+            return Reading(tuple(lines), link)
         self._since_full = 0
         self.counts["full"] += 1
-        lines = self._recognise(image, self._engine.detect(image, scale), deadline)
-        if reading is None:
-            return Reading(tuple(lines))
-        missed = [
-            line for line in lines if all(overlap(line.box, r.box) < 0.3 for r in reading.lines)
-        ]
-        self.counts["guard_missed"] += len(missed)
-        extra = [r for r in reading.lines if all(overlap(r.box, li.box) < 0.3 for li in lines)]
-        return Reading((*lines, *extra), reading.shift)
+        whole = self._recognise(image, self._engine.detect(image, scale), deadline)
+        if lines is None:
+            return Reading(tuple(whole), link)
+        known = [line.box for line in lines]
+        self.counts["guard_missed"] += sum(_is_apart(line.box, known) for line in whole)
+        boxes = [line.box for line in whole]
+        return Reading((*whole, *(k for k in lines if _is_apart(k.box, boxes))), link)
 
     def _closest(
         self, pixels: np.ndarray, size: tuple[int, int]
@@ -152,29 +156,23 @@ class IncrementalReader:
     def _update(
         self,
         image: np.ndarray,
-        pixels: np.ndarray,
         base: _KeyFrame,
-        changed: np.ndarray,
+        link: Link,
         scale: float,
         deadline: Deadline | None,
-    ) -> Reading | None:
+    ) -> list[Line] | None:
         """Reads what differs from ``base``; None when that is nearly everything."""
         height, width = image.shape[:2]
-        lines = list(base.reading.lines)
-        shift = None
-        kept = [line for line in lines if not _touches_tiles(line.box, changed)]
-        known = lines
-        if changed.mean() > SCROLL_SHARE:
-            found = _find_scroll(pixels, base.pixels, changed)
-            if found is not None:
-                dy, clean, area = found
-                shift = Shift(base.number, dy, area)
-                self.counts["scrolled"] += 1
-                still = set(kept)
-                moved = [line.moved(0, dy) for line in lines if line not in still]
-                known = [*kept, *moved]
-                kept += [line for line in moved if _all_clean(line.box, clean)]
-                changed = changed & ~_tiles_within(clean)
+        changed = link.changed
+        kept = [line for line in base.lines if not _touches_tiles(line.box, changed)]
+        known: Sequence[Line] = base.lines
+        if link.scroll is not None:
+            self.counts["scrolled"] += 1
+            still = set(kept)
+            moved = [li.moved(0, link.scroll.dy) for li in base.lines if li not in still]
+            known = [*kept, *moved]
+            kept += [line for line in moved if _has_moved(line.box, link.scroll.moved)]
+            changed = changed & ~_tiles_within(link.scroll.moved)
         areas = _whole_line_areas(_areas(changed, width, height), known, width, height)
         if sum((a[2] - a[0]) * (a[3] - a[1]) for a in areas) > FULL_SHARE * width * height:
             return None
@@ -183,13 +181,13 @@ class IncrementalReader:
             if deadline is not None:
                 deadline.check()
             new += self._detect_around(image, area, scale)
-            kept = [line for line in kept if not _touch(line.box, area)]
+            kept = [line for line in kept if not _touch(_core(line), area)]
         boxes: list[Box] = []
         for box in sorted(new, key=lambda b: (-(b[2] - b[0]) * (b[3] - b[1]), b)):
             if not any(overlap(box, other) > 0.7 for other in boxes):
                 boxes.append(box)
         kept = [line for line in kept if not any(overlap(line.box, b) > 0.6 for b in boxes)]
-        return Reading((*kept, *self._recognise(image, boxes, deadline)), shift)
+        return [*kept, *self._recognise(image, boxes, deadline)]
 
     def _detect_around(self, image: np.ndarray, area: Area, scale: float) -> list[Box]:
         """Detects in a part of the picture with context, widened while it cuts a line."""
@@ -317,16 +315,16 @@ def _changed_tiles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return by_row.reshape(rows // TILE, TILE, -1).any(1)
 
 
-def _find_scroll(
-    pixels: np.ndarray, before: np.ndarray, changed: np.ndarray
-) -> tuple[int, np.ndarray, Area] | None:
-    """Returns how far content moved, which pixels (rows x strips) are moved ones, and where.
+def _find_scroll(pixels: np.ndarray, before: np.ndarray, changed: np.ndarray) -> Scroll | None:
+    """Returns how far content moved and which pixels are moved ones.
 
     Rows vote with a hash of each strip of columns, so that a scroll bar or a pane that stands
     still beside the scrolled one does not hide the scroll.
     """
     import numpy as np
 
+    if changed.mean() <= SCROLL_SHARE:
+        return None
     tile_rows = np.nonzero(changed.any(1))[0]
     strips = changed.reshape(changed.shape[0], -1, STRIP // TILE).any((0, 2))
     y0, y1 = int(tile_rows[0]) * TILE, (int(tile_rows[-1]) + 1) * TILE
@@ -352,32 +350,36 @@ def _find_scroll(
     dy, count = max(votes.items(), key=lambda vote: (vote[1], -abs(vote[0]), vote[0]))
     if count < 0.2 * comparable or count < 8:
         return None
-    clean = np.zeros((pixels.shape[0], pixels.shape[1] // STRIP), bool)
+    moved = np.zeros((pixels.shape[0], pixels.shape[1] // TILE), bool)
     top, bottom = max(0, dy), min(y1 - y0, y1 - y0 + dy)
-    same = (new[top:bottom] == old[top - dy : bottom - dy]).all(2)
-    clean[y0 + top : y0 + bottom] = same & strips[None]
-    used = np.nonzero(strips)[0]
-    return dy, clean, (int(used[0]) * STRIP, y0, (int(used[-1]) + 1) * STRIP, y1)
+    new, old = _words(pixels)[y0:y1], _words(before)[y0:y1]
+    same = new[top:bottom] == old[top - dy : bottom - dy]
+    moved[y0 + top : y0 + bottom] = same.reshape(bottom - top, -1, TILE * 3 // 8).all(2)
+    moved &= changed.any(0)
+    return Scroll(dy, moved)
 
 
-def _tiles_within(clean: np.ndarray) -> np.ndarray:
-    """Returns the tiles all of whose pixels are clean."""
-    import numpy as np
-
-    rows = clean.reshape(-1, TILE, clean.shape[1]).all(1)
-    return np.repeat(rows, STRIP // TILE, axis=1)
+def _tiles_within(moved: np.ndarray) -> np.ndarray:
+    """Returns the tiles all of whose pixels have moved."""
+    return moved.reshape(-1, TILE, moved.shape[1]).all(1)
 
 
-def _all_clean(box: Box, clean: np.ndarray) -> bool:
-    x0, y0, x1, y1 = (
-        math.floor(box[0] / STRIP),
-        math.floor(box[1]) - 1,
-        math.ceil(box[2] / STRIP),
-        math.ceil(box[3]) + 1,
-    )
-    if y0 < 0 or y1 > clean.shape[0]:
+def _has_moved(box: Box, moved: np.ndarray) -> bool:
+    x0, y0 = math.floor(box[0] / TILE), math.floor(box[1]) - 1
+    x1, y1 = math.ceil(box[2] / TILE), math.ceil(box[3]) + 1
+    if y0 < 0 or y1 > moved.shape[0]:
         return False
-    return bool(clean[y0:y1, x0:x1].all())
+    return bool(moved[y0:y1, x0:x1].all())
+
+
+def _core(line: Line) -> Box:
+    """Returns a line's rectangle without its pad, so that neighbouring lines do not touch."""
+    pad = min(INK_PAD + 1, (line.y1 - line.y0) / 4)
+    return (line.x0, line.y0 + pad, line.x1, line.y1 - pad)
+
+
+def _is_apart(box: Box, others: Sequence[Box]) -> bool:
+    return all(overlap(box, other) < 0.3 for other in others)
 
 
 def _touches_tiles(box: Box, tiles: np.ndarray) -> bool:
@@ -417,25 +419,26 @@ def _whole_line_areas(
     areas: list[Area], lines: Sequence[Line], width: int, height: int
 ) -> list[Area]:
     """Grows areas until they cut none of the lines, and joins those that nearly touch."""
+    cores = [_core(line) for line in lines]
     while True:
-        grown = _merged([_grown_to_lines(area, lines, width, height) for area in areas])
+        grown = _merged([_grown_to_lines(area, cores, width, height) for area in areas])
         if grown == areas:
             return areas
         areas = grown
 
 
-def _grown_to_lines(area: Area, lines: Sequence[Line], width: int, height: int) -> Area:
-    waiting = list(lines)
+def _grown_to_lines(area: Area, cores: Sequence[Box], width: int, height: int) -> Area:
+    waiting = list(cores)
     while True:
-        touched = [line for line in waiting if _touch(line.box, area, margin=4)]
+        touched = [core for core in waiting if _touch(core, area, margin=1)]
         if not touched:
             return area
-        waiting = [line for line in waiting if line not in touched]
+        waiting = [core for core in waiting if not _touch(core, area, margin=1)]
         area = (
-            max(0, min(area[0], *(int(line.x0) - 4 for line in touched))),
-            max(0, min(area[1], *(int(line.y0) - 2 for line in touched))),
-            min(width, max(area[2], *(int(line.x1) + 5 for line in touched))),
-            min(height, max(area[3], *(int(line.y1) + 3 for line in touched))),
+            max(0, min(area[0], *(int(core[0]) - 4 for core in touched))),
+            max(0, min(area[1], *(int(core[1]) for core in touched))),
+            min(width, max(area[2], *(int(core[2]) + 5 for core in touched))),
+            min(height, max(area[3], *(int(core[3]) + 1 for core in touched))),
         )
 
 

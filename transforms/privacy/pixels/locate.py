@@ -7,7 +7,6 @@ followed from the frame that shows it whole.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from schemas.findings import Found, Region, Span
 from schemas.traces import Frame
 from transforms.images import ImageDefect
 from transforms.privacy.pixels.engine import Deadline, Line, OcrEngine
-from transforms.privacy.pixels.incremental import IncrementalReader, Reading, Shift
-from transforms.privacy.pixels.lookalikes import fold
+from transforms.privacy.pixels.following import follow_pixels, follow_typing
+from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
 from transforms.privacy.pixels.regions import (
     ValueIndex,
     hits_by_pattern,
@@ -50,7 +49,7 @@ class _Page:
     width: int
     height: int
     lines: tuple[Line, ...] = ()
-    shift: Shift | None = None
+    link: Link | None = None
     unread: tuple[Region, ...] = ()
     """All text regions of a frame that could not be read."""
 
@@ -140,7 +139,7 @@ def _read_pages(
             if settings.mode == "all_text":
                 page.unread = _all_regions(reading.lines, width, height)
             else:
-                page.lines, page.shift = reading.lines, reading.shift
+                page.lines, page.link = reading.lines, reading.link
         pages.append(page)
     counts.update({f"ocr/{name}": n for name, n in reader.counts.items() if n})
     return pages, withheld, counts
@@ -225,76 +224,7 @@ def _regions_of(
                     )
                 )
         regions.append(page_regions)
-    _follow_typing(pages, regions)
-    _follow_scrolls(pages, regions)
+    follow_typing([page.lines for page in pages], regions)
+    follow_pixels([page.link for page in pages], regions)
     known_before = {found.value for found in values}
     return regions, tuple(f for v, f in sorted(read.items()) if v not in known_before)
-
-
-def _follow_typing(pages: Sequence[_Page], regions: list[list[Region]]) -> None:
-    """Covers a value's beginnings in the frames before and after it stood there whole."""
-    order = range(len(pages))
-    for sequence in (list(reversed(order)), list(order)):
-        for later, earlier in itertools.pairwise(sequence):
-            if (pages[later].width, pages[later].height) != (
-                pages[earlier].width,
-                pages[earlier].height,
-            ):
-                continue
-            here = regions[earlier]
-            for region in list(regions[later]):
-                if not region.value:
-                    continue
-                for line in pages[earlier].lines:
-                    if (
-                        abs(line.y0 - region.y0) > 0.4 * (region.y1 - region.y0)
-                        or abs(line.y1 - region.y1) > 0.4 * (region.y1 - region.y0)
-                        or abs(line.x0 - region.x0) > 0.7 * (region.y1 - region.y0)
-                    ):
-                        continue
-                    typed = fold(line.text).text
-                    if not typed or not fold(region.value).text.startswith(typed):
-                        continue
-                    covered = any(
-                        r.x0 <= line.x0 + 2 and r.x1 >= line.x1 - 2 and abs(r.y0 - region.y0) < 8
-                        for r in here
-                    )
-                    if not covered:
-                        whole = max(int(line.x1) + 4, region.x0 + 1)
-                        here.append(
-                            Region(
-                                region.x0,
-                                region.y0,
-                                min(pages[earlier].width, whole),
-                                region.y1,
-                                region.entity,
-                                region.value,
-                            )
-                        )
-
-
-def _follow_scrolls(pages: Sequence[_Page], regions: list[list[Region]]) -> None:
-    """Covers what is left of a value that a scroll has pushed halfway out of its pane."""
-    for number, page in enumerate(pages):
-        shift = page.shift
-        if shift is None:
-            continue
-        before, after = regions[shift.source], regions[number]
-        cut_after = [_cut(r, shift.dy, shift.area) for r in before]
-        cut_before = [_cut(r, -shift.dy, shift.area) for r in after]
-        after.extend(r for r in cut_after if r is not None)
-        before.extend(r for r in cut_before if r is not None)
-
-
-def _cut(region: Region, dy: int, area: tuple[int, int, int, int]) -> Region | None:
-    """Returns the visible part of a region of the pane that moved across the pane's border."""
-    x0, top, x1, bottom = area
-    if region.x0 < x0 - 8 or region.x1 > x1 + 8 or region.y1 <= top or region.y0 >= bottom:
-        return None
-    y0, y1 = region.y0 + dy, region.y1 + dy
-    if y0 >= top and y1 <= bottom:
-        return None
-    y0, y1 = max(y0, top), min(y1, bottom)
-    if y1 - y0 < 2:
-        return None
-    return Region(region.x0, y0, region.x1, y1, region.entity, region.value)

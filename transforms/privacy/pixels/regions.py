@@ -145,7 +145,7 @@ def wraps_of(lines: Sequence[Line]) -> list[tuple[int, int]]:
             other = lines[lower]
             if lower == upper or not 0.5 * height < other.y1 - other.y0 < 2 * height:
                 continue
-            # A long token is pushed to the next line as a whole, so only its hyphen may stay behind.
+            # A long token goes to the next line as a whole; only a part with a hyphen stays.
             full = line.x1 > other.x1 - 2 * height or line.text.endswith(BREAKS)
             if full and abs(other.x0 - line.x0) < 2 * height:
                 pairs.append((upper, lower))
