@@ -1,0 +1,1 @@
+"""Normalisation: raw events become actions, and actions become steps with an observation."""
