@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Callable
 from typing import BinaryIO
 
 import msgspec
@@ -18,7 +19,7 @@ from transforms import storage
 
 MAX_NAME_BYTES = 1024
 MAX_PART_BYTES = 255
-IGNORED = re.compile(r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)")
+IGNORED = re.compile(r"(^|/)(\.(?!\.?(/|$))[^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)")
 """What operating systems leave behind; never part of a session."""
 
 
@@ -72,12 +73,12 @@ class Listing(msgspec.Struct, frozen=True):
     """Name as found → code (``link``, ``parent_path`` …)."""
 
 
-def list_folder(uri: str, skip: frozenset[str] = frozenset()) -> Listing:
-    """Lists the files below a folder or prefix; folders whose URI is in ``skip`` are left out."""
+def list_folder(uri: str, skip: Callable[[str], bool] = lambda uri: False) -> Listing:
+    """Lists the files below a folder or prefix, without the URIs that ``skip`` is true for."""
     return _list_local(uri, skip) if storage.is_local(uri) else _list_remote(uri, skip)
 
 
-def _list_local(uri: str, skip: frozenset[str]) -> Listing:
+def _list_local(uri: str, skip: Callable[[str], bool]) -> Listing:
     root = str(storage.local_path(uri))
     files: dict[str, storage.FileStat] = {}
     refused: dict[str, str] = {}
@@ -87,7 +88,7 @@ def _list_local(uri: str, skip: frozenset[str]) -> Listing:
         with os.scandir(os.path.join(root, folder)) as entries:
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
-                if IGNORED.search(name) or entry.path in skip:
+                if IGNORED.search(name) or skip(entry.path):
                     continue
                 if entry.is_symlink():
                     refused[name] = "link"
@@ -117,7 +118,7 @@ def _admit(
     files[name] = storage.FileStat(path, found.st_size, str(found.st_mtime_ns))
 
 
-def _list_remote(uri: str, skip: frozenset[str]) -> Listing:
+def _list_remote(uri: str, skip: Callable[[str], bool]) -> Listing:
     prefix = uri.rstrip("/") + "/"
     files: dict[str, storage.FileStat] = {}
     refused: dict[str, str] = {}
@@ -125,7 +126,7 @@ def _list_remote(uri: str, skip: frozenset[str]) -> Listing:
         if not found.uri.startswith(prefix) or found.uri.endswith("/"):
             continue
         name = found.uri[len(prefix) :]
-        if IGNORED.search(name) or any(found.uri.startswith(s.rstrip("/") + "/") for s in skip):
+        if IGNORED.search(name) or skip(found.uri):
             continue
         try:
             if resolve_inside(name) != name:

@@ -382,9 +382,12 @@ def viewport_of(value: Any) -> Viewport | None:
     if not isinstance(value, dict):
         return None
     ratio = value.get("device_pixel_ratio", value.get("devicePixelRatio", value.get("dpr")))
-    ratio = 1.0 if ratio is None else ratio
     width, height = value.get("width", value.get("w")), value.get("height", value.get("h"))
-    if not all(_plain(v) and v > 0 for v in (width, height, ratio)) or ratio > 100:
+    if not all(_plain(v) and v > 0 for v in (width, height)):
+        return None
+    if ratio is None:
+        return Viewport(float(width), float(height))
+    if not _plain(ratio) or not 0 < ratio <= 100:
         return None
     return Viewport(float(width), float(height), float(ratio))
 

@@ -76,7 +76,8 @@ class _WireViewport(
 ):
     width: Annotated[float, Meta(gt=0, le=MAX_COORDINATE)]
     height: Annotated[float, Meta(gt=0, le=MAX_COORDINATE)]
-    device_pixel_ratio: Annotated[float, Meta(gt=0, le=100)] = 1.0
+    # The very same default object: that is how encoders know what to leave out.
+    device_pixel_ratio: Annotated[float, Meta(gt=0, le=100)] = Viewport.__struct_defaults__[0]
 
 
 class _WireTouch(Touch, frozen=True, gc=False, forbid_unknown_fields=True):

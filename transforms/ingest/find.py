@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +93,9 @@ class _Search:
     """Collects candidates over several patterns; a session that two of them reach counts once."""
 
     def __init__(self, exclude: list[str]):
-        self.exclude = exclude
+        # A folder that fits is left out with everything below it.
+        globs = (fnmatch.translate(e).removesuffix("\\Z") for e in exclude)
+        self._exclude = re.compile("|".join(f"{g}(?:/.*)?\\Z" for g in globs)) if exclude else None
         self.candidates: dict[tuple[str, str], _Candidate] = {}
         self.passed_over: list[tuple[str, str]] = []
         self._listings: dict[str, Listing] = {}
@@ -126,10 +129,7 @@ class _Search:
             raise InputError(f"--input {pattern}: {len(uris)} matches, none is a session{hint}")
 
     def _excluded(self, uri: str) -> bool:
-        return any(
-            fnmatch.fnmatch(uri, e) or uri == e or uri.startswith(e.rstrip("/") + "/")
-            for e in self.exclude
-        )
+        return self._exclude is not None and bool(self._exclude.match(uri))
 
     def _part_of_session(self, uri: str) -> bool:
         """Whether a match such as ``s1/screenshots`` lies in a session found by its neighbour."""
@@ -137,9 +137,7 @@ class _Search:
 
     def _listing(self, folder: str) -> Listing:
         if folder not in self._listings:
-            listing = list_folder(folder, frozenset(self.exclude))
-            files = {n: s for n, s in listing.files.items() if not self._excluded(f"{folder}/{n}")}
-            self._listings[folder] = Listing(files, listing.refused)
+            self._listings[folder] = list_folder(folder, self._excluded)
         return self._listings[folder]
 
     def _at(self, uri: str) -> Iterable[_Candidate]:

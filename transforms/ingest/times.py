@@ -117,11 +117,16 @@ class Clock:
             whole = stem.partition(".")[0]
             if len(whole) < 10:
                 return None
+            if len(whole) in (14, 17):
+                return self._read_compact(stem)
             try:
                 us, flags = Clock().read(float(stem) if "." in stem else int(stem))
             except BadTime:
                 return None
             return us if not flags else None
+        return self._read_compact(stem)
+
+    def _read_compact(self, stem: str) -> int | None:
         found = _BASIC.search(stem)
         if not found:
             return None
