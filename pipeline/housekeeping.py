@@ -15,7 +15,7 @@ from schemas.receipts import Receipt
 from transforms import storage
 from transforms.checkpoints import CheckpointStore
 from transforms.write.commit import CommitSettings, commit
-from transforms.write.plan import PlanVersion, shard_of
+from transforms.write.plan import plan_version, shard_of
 from transforms.write.shards import ShardPlaces, read_members, write_shard
 
 STALE_TEMPORARY_S = 24 * 3600.0
@@ -143,7 +143,7 @@ def _write_version(
     max_shard_mb: float,
 ) -> str:
     facts = manifest["configuration"]
-    plan = PlanVersion(facts["writing"], int(max_shard_mb * 1e6)).plan(receipts)
+    plan = plan_version(receipts, facts["writing"], int(max_shard_mb * 1e6))
     run_id = new_run_id()
     places = ShardPlaces(
         output, run_id, facts["writing"], tuple(facts["targets"]), facts["validation_share"]

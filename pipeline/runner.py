@@ -20,7 +20,7 @@ from transforms import storage
 from transforms.checkpoints import CheckpointStore
 from transforms.ingest.find import InputError, find_sessions
 from transforms.write.manifest import read_manifest
-from transforms.write.plan import PlanVersion
+from transforms.write.plan import plan_version
 
 DEFAULT_RUNNER = "FnApiRunner"
 """In process. ``DirectRunner`` would first look for a binary on the internet."""
@@ -80,7 +80,7 @@ def finished_plan(settings: RunSettings) -> VersionPlan | None:
         if receipt is None or receipt.volatile:
             return None
         receipts.append(receipt)
-    return PlanVersion(settings.writing, int(o.max_shard_mb * 1e6)).plan(receipts)
+    return plan_version(receipts, settings.writing, int(o.max_shard_mb * 1e6))
 
 
 def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict[str, Any]:

@@ -16,13 +16,12 @@ from transforms import storage
 from transforms.catalogue import CatalogueError, load_catalogue
 from transforms.checkpoints import CheckpointKeys
 from transforms.classify.offline import OfflineClassifier
-from transforms.classify.transforms import ClassificationSettings
+from transforms.classify.session import ClassificationSettings
 from transforms.ingest.network import ConfigError, NetworkRules, load_network_rules
 from transforms.ingest.read import ReadLimits
 from transforms.keys import ProjectKeyError, keyed_hex, load_project_key, stable_hash
 from transforms.normalize.match import MatchSettings
-from transforms.privacy.publish import PublishSettings
-from transforms.privacy.transforms import PrivacySettings
+from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.synthesize.examples import SynthesisSettings
 from transforms.synthesize.targets import TARGETS, ImageSource, rows_to_arrow
 

@@ -27,13 +27,9 @@ from schemas.trajectories import PreparedSession, Step
 from schemas.work import SessionWork
 from transforms import storage
 from transforms.checkpoints import Checkpoint, CheckpointKeys, CheckpointStore, table_bytes
+from transforms.places import frame_path
 
 KIND = "prepared"
-
-
-def frame_path(frame: str) -> str:
-    """Returns where a published frame (``<id>.<ext>``) lies, relative to OUTPUT."""
-    return f"frames/{frame[:2]}/{frame}"
 
 
 def frame_point(step: Step) -> tuple[float, float] | None:

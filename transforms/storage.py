@@ -1,4 +1,4 @@
-"""Files, wherever they lie: local paths, ``gs://`` and ``s3://``, with the guarantees the job needs.
+"""Files, wherever they lie: local paths, ``gs://`` and ``s3://``, with the guarantees needed.
 
 A file appears whole or not at all: locally through a temporary file, fsync and rename; object
 stores make an object visible only when its upload is closed. Two writes are conditional, because

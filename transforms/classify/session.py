@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -16,6 +17,15 @@ from transforms.classify.decide import NOISE_REASON, decide
 from transforms.classify.evidence import SessionFacts
 from transforms.classify.segment import segment_trajectory
 from transforms.classify.suites import choose_suite
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationSettings:
+    """Who classifies, and from where on it is believed."""
+
+    classifiers: tuple[Callable[[], Classifier], ...]
+    """One maker per model configuration; called on the worker."""
+    min_confidence: float = 0.8
 
 
 def segment_contexts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -15,9 +15,12 @@ from schemas.receipts import Receipt
 from schemas.work import ResultWork
 from transforms import prepared
 from transforms.checkpoints import CheckpointStore
-from transforms.classify.classifier import Classifier
 from transforms.classify.segment import segment_trajectory
-from transforms.classify.session import classify_segments, outcomes
+from transforms.classify.session import (
+    ClassificationSettings,
+    classify_segments,
+    outcomes,
+)
 from transforms.classify.suites import choose_suite
 from transforms.stage import SessionDoFn
 
@@ -89,15 +92,6 @@ class SegmentTrajectories(beam.PTransform):
                 ResultWork
             )
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassificationSettings:
-    """Who classifies, and from where on it is believed."""
-
-    classifiers: tuple[Callable[[], Classifier], ...]
-    """One maker per model configuration; called on the worker."""
-    min_confidence: float = 0.8
 
 
 class _ClassifySegments(_ResultDoFn):

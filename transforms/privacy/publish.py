@@ -21,20 +21,12 @@ from transforms import storage
 from transforms.checkpoints import CheckpointKeys
 from transforms.images import ImageDefect, decode_image, encode_image, resize_image
 from transforms.keys import keyed_hex
-from transforms.prepared import frame_path
+from transforms.places import frame_path
+from transforms.privacy.settings import PublishSettings
 from transforms.session_files import DamagedFileError, SessionFiles
 
 MAX_FRAME_BYTES = 64 << 20
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
-
-
-@dataclasses.dataclass(frozen=True)
-class PublishSettings:
-    """Where frames go, and in which form."""
-
-    output: str
-    frame_format: str = "keep"
-    max_frame_px: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

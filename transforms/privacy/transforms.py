@@ -15,18 +15,12 @@ import apache_beam as beam
 from schemas.work import SessionWork
 from transforms.checkpoints import CheckpointKeys
 from transforms.dom import DomDefect, parse_dom, to_text
-from transforms.privacy.publish import PublishSettings, unscrubbed
+from transforms.privacy.publish import unscrubbed
+from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.session_files import DamagedFileError, open_session_files
 from transforms.stage import SessionDoFn
 
 MAX_DOM_BYTES = 20 << 20
-
-
-@dataclasses.dataclass(frozen=True)
-class PrivacySettings:
-    """How the PrivacyFilter works in this run."""
-
-    enabled: bool = True
 
 
 class _LocateSensitive(SessionDoFn):

@@ -12,6 +12,7 @@ from schemas.catalogue import Catalogue
 from schemas.examples import Example
 from schemas.outcomes import Failure
 from schemas.work import ResultWork
+from transforms.places import messages_path
 from transforms.stage import SessionDoFn
 from transforms.synthesize.examples import SynthesisSettings, synthesize_examples
 from transforms.synthesize.messages import messages_lines
@@ -96,7 +97,7 @@ class _ValidateExamples(SessionDoFn):
                     for conversation in made.conversations
                     for line in messages_lines(conversation, self.settings.nested_tool_calls)
                 ]
-                path = f"examples/{made.id}/messages.jsonl"
+                path = messages_path(made.id)
                 files[path] = b"".join(line + b"\n" for line in lines)
                 made = msgspec.structs.replace(made, example_path=path, storage_path=path)
             examples.append(msgspec.structs.replace(made, conversations=()))

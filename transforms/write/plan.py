@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Iterable
 
-import apache_beam as beam
 import msgspec
 
 from schemas.receipts import Receipt, VersionPlan
@@ -21,26 +20,19 @@ def receipt_hash(receipt: Receipt) -> int:
     return int.from_bytes(hashlib.sha256(text).digest(), "big")
 
 
-class PlanVersion(beam.CombineFn):
-    """Sums receipts into a VersionPlan.
+class VersionSum(msgspec.Struct, frozen=True):
+    """A sum of receipts: a few hundred bytes, whatever their number.
 
-    The name is a hash of the *multiset* of receipts (the sum of their hashes), so it depends
-    neither on order nor on how runners bundle; an accumulator is a few hundred bytes.
+    The version's name is a hash of the *multiset* of receipts (the sum of their hashes), so it
+    depends neither on order nor on how runners bundle.
     """
 
-    def __init__(self, writing: str, max_shard_bytes: int):
-        self.writing = writing
-        self.max_shard_bytes = max_shard_bytes
+    hashes: int = 0
+    bytes: int = 0
+    counts: VersionPlan = VersionPlan(version="", shards=0)
 
-    def create_accumulator(self) -> tuple[int, int, VersionPlan]:
-        """(sum of hashes, bytes, counts)."""
-        return 0, 0, VersionPlan(version="", shards=0)
-
-    def add_input(
-        self, accumulator: tuple[int, int, VersionPlan], receipt: Receipt
-    ) -> tuple[int, int, VersionPlan]:
-        """Adds one session."""
-        total, size, plan = accumulator
+    def add(self, receipt: Receipt) -> VersionSum:
+        """Returns the sum with one session more."""
         one = VersionPlan(
             version="",
             shards=0,
@@ -54,36 +46,34 @@ class PlanVersion(beam.CombineFn):
             reused=int(receipt.reused),
             failed={receipt.failed: 1} if receipt.failed else {},
         )
-        return (
-            (total + receipt_hash(receipt)) % _MODULUS,
-            size + receipt.size_bytes,
-            _sum(plan, one),
+        return self.merge(VersionSum(receipt_hash(receipt), receipt.size_bytes, one))
+
+    def merge(self, other: VersionSum) -> VersionSum:
+        """Returns the sum of two sums."""
+        return VersionSum(
+            (self.hashes + other.hashes) % _MODULUS,
+            self.bytes + other.bytes,
+            _sum(self.counts, other.counts),
         )
 
-    def merge_accumulators(
-        self, accumulators: Iterable[tuple[int, int, VersionPlan]]
-    ) -> tuple[int, int, VersionPlan]:
-        """Adds partial sums."""
-        total, size, plan = self.create_accumulator()
-        for t, s, p in accumulators:
-            total, size, plan = (total + t) % _MODULUS, size + s, _sum(plan, p)
-        return total, size, plan
-
-    def extract_output(self, accumulator: tuple[int, int, VersionPlan]) -> VersionPlan:
-        """Names the version."""
-        total, size, plan = accumulator
+    def plan(self, writing: str, max_shard_bytes: int) -> VersionPlan:
+        """Names the version; ``writing`` hashes the options that only decide how it is written."""
+        counts = self.counts
         return msgspec.structs.replace(
-            plan,
-            version=stable_hash("version", f"{total:064x}", plan.sessions, self.writing, size=10),
-            shards=max(1, math.ceil(size / self.max_shard_bytes)),
+            counts,
+            version=stable_hash(
+                "version", f"{self.hashes:064x}", counts.sessions, writing, size=10
+            ),
+            shards=max(1, math.ceil(self.bytes / max_shard_bytes)),
         )
 
-    def plan(self, receipts: Iterable[Receipt]) -> VersionPlan:
-        """Computes the plan without a pipeline."""
-        accumulator = self.create_accumulator()
-        for receipt in receipts:
-            accumulator = self.add_input(accumulator, receipt)
-        return self.extract_output(accumulator)
+
+def plan_version(receipts: Iterable[Receipt], writing: str, max_shard_bytes: int) -> VersionPlan:
+    """Computes the plan without a pipeline."""
+    total = VersionSum()
+    for receipt in receipts:
+        total = total.add(receipt)
+    return total.plan(writing, max_shard_bytes)
 
 
 def _sum(a: VersionPlan, b: VersionPlan) -> VersionPlan:

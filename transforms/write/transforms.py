@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,8 +12,31 @@ import apache_beam as beam
 from schemas.receipts import Receipt, ShardSummary, VersionPlan
 from transforms.checkpoints import CheckpointStore
 from transforms.write.commit import CommitSettings, commit
-from transforms.write.plan import PlanVersion, shard_of
+from transforms.write.plan import VersionSum, shard_of
 from transforms.write.shards import ShardPlaces, write_shard
+
+
+class PlanVersion(beam.CombineFn):
+    """Sums receipts into the version's plan."""
+
+    def __init__(self, writing: str, max_shard_bytes: int):
+        self.writing, self.max_shard_bytes = writing, max_shard_bytes
+
+    def create_accumulator(self) -> VersionSum:
+        """Returns the empty sum."""
+        return VersionSum()
+
+    def add_input(self, accumulator: VersionSum, receipt: Receipt) -> VersionSum:
+        """Adds one session."""
+        return accumulator.add(receipt)
+
+    def merge_accumulators(self, accumulators: Iterable[VersionSum]) -> VersionSum:
+        """Adds partial sums."""
+        return functools.reduce(VersionSum.merge, accumulators, VersionSum())
+
+    def extract_output(self, accumulator: VersionSum) -> VersionPlan:
+        """Names the version."""
+        return accumulator.plan(self.writing, self.max_shard_bytes)
 
 
 class _AssignShard(beam.DoFn):

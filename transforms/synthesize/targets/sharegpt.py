@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 from schemas.examples import Conversation, Turn
+from transforms.places import frame_path
 from transforms.synthesize.control_tokens import has_control_token, json_text
 from transforms.synthesize.targets.declarations import call_faults, declaration_faults
 from transforms.synthesize.targets.pictures import is_frame_path
@@ -42,7 +43,7 @@ class ShareGptTarget:
         def shown(turn: Turn, text: str) -> str:
             if not turn.frame or images.form == "none":
                 return text
-            paths.append(images.path(turn.frame))
+            paths.append(frame_path(turn.frame))
             return f"{IMAGE}\n{text}"
 
         turns: list[dict[str, str]] = []

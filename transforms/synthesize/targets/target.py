@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from schemas.examples import Conversation, Turn
+from transforms.places import frame_path
 from transforms.synthesize.control_tokens import json_text
 
 MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
@@ -58,13 +59,9 @@ class ImageSource:
     read: Callable[[str], bytes] | None = None
     base_url: str = ""
 
-    def path(self, frame: str) -> str:
-        """Returns where a published frame (``<id>.<ext>``) lies, relative to OUTPUT."""
-        return f"frames/{frame[:2]}/{frame}"
-
     def url(self, frame: str) -> str:
         """Returns what stands for the frame in formats that take a URL."""
-        path = self.path(frame)
+        path = frame_path(frame)
         if self.form != "data_url":
             return f"{self.base_url.rstrip('/')}/{path}" if self.base_url else path
         if self.read is None:
