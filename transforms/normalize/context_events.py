@@ -18,7 +18,9 @@ SLOW_CAUSED_US = 5 * SECOND_US
 """The same for links, buttons and forms: a server may take its time."""
 SCROLL_CAUSED_US = SECOND_US
 OPENED_US = 2 * SECOND_US
-"""A new tab this soon after a click in another one was opened by it."""
+"""A new tab this soon after a link in another one was clicked was opened by it."""
+OPENED_AT_ONCE_US = 500_000
+"""The same for whatever is no link: a script may open a tab, but so may the person."""
 SUBMIT_US = 2 * SECOND_US
 TAB_KEYS_US = SECOND_US
 
@@ -76,7 +78,8 @@ class ContextEvents:
         if not tab.used and self.assembly.latest is not None:
             opener = self.assembly.latest.root
             since = event.timestamp_us - max(opener.end_us, opener.settled_us)
-            if opener.tab is not tab and (certain or since <= OPENED_US):
+            limit = OPENED_US if _opens_tabs(opener) else OPENED_AT_ONCE_US
+            if opener.tab is not tab and (certain or since <= limit):
                 return opener if opener.kind not in ("navigate", "scroll") else None
         if latest is None:
             return None
@@ -109,8 +112,7 @@ class ContextEvents:
             if (
                 not tab.used
                 and latest.tab is not tab
-                and is_sent_by_click(latest.target)
-                and latest.kind in ("click", "middle_click", "tap")
+                and _opens_tabs(latest)
                 and since <= OPENED_US
             ):
                 latest.add(place)
@@ -163,3 +165,14 @@ class ContextEvents:
             self.assembly.drop(place, "submit")
         else:
             cause.add(place)
+
+
+def _opens_tabs(draft: Draft) -> bool:
+    """Whether an action is one that often opens a tab: a link, the middle button, Control."""
+    if draft.kind == "middle_click":
+        return True
+    if draft.kind not in ("click", "tap"):
+        return False
+    target = draft.target
+    is_link = target is not None and (target.tag == "a" or target.role == "link")
+    return is_link or bool({"Control", "Meta", "Shift"} & set(draft.keys))

@@ -30,6 +30,8 @@ class FieldValues:
     def __init__(self, assembly: Assembly, keyboard: Keyboard) -> None:
         self.assembly = assembly
         self.keyboard = keyboard
+        self.ended = _ended_compositions(assembly.events)
+        """Places of compositionstart events that a compositionend follows."""
 
     # input ---------------------------------------------------------------------------------
 
@@ -90,6 +92,7 @@ class FieldValues:
         run.answered = True
         if composing or how == "insertCompositionText":
             run.draft.flags.add("ime")
+            run.composition = event.text if event.text is not None else run.composition
         elif run.pending:
             self._credit(run, event)
         elif run.tail and run.tail[-1].key in ("Enter", "Tab"):
@@ -286,7 +289,8 @@ class FieldValues:
         kind = fields.field_kind(event.target or tab.focused)
         run = self.keyboard.run_for(place, event, tab, kind)
         run.draft.flags.add("ime")
-        tab.composing = True
+        # Without an end to come, only the input events can say how long it lasts.
+        tab.composing = place in self.ended
 
     def compositionend(self, place: int, event: Event, tab: TabState) -> None:
         """Takes the end of a composition: its text is committed, once."""
@@ -294,9 +298,21 @@ class FieldValues:
         run = self.keyboard.run_for(place, event, tab, kind)
         run.draft.flags.add("ime")
         tab.composing = False
-        text = event.text if event.text is not None else ""
+        text = event.text if event.text is not None else run.composition
+        run.composition = None
         if text:
             run.insert(text)
             run.has_keys = True
             # Some browsers send the input event of a composition after its end.
             run.pending = [text]
+
+
+def _ended_compositions(events: list[Event]) -> set[int]:
+    started: dict[str | None, int] = {}
+    ended = set()
+    for place, event in enumerate(events):
+        if event.type == "compositionstart":
+            started[event.tab] = place
+        elif event.type == "compositionend" and event.tab in started:
+            ended.add(started.pop(event.tab))
+    return ended

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from schemas.traces import Bounds, Target
 from schemas.trajectories import Action, Element
-from transforms.dom import DomNode, DomTree, implicit_role
+from transforms.dom import INTERACTIVE_ROLES, DomNode, DomTree, implicit_role
 
 SHIFTED_PX = 4.0
 """Bounds this far apart mean that the page moved between the snapshot and the action."""
+MAX_TEXT_NAME = 80
+"""Characters of text that can name an element which is no control."""
 
 _CONTENT_ROLES = frozenset(("textbox", "searchbox", "combobox", "spinbutton", "slider"))
 """What such an element shows is its content, not its name."""
@@ -74,8 +76,10 @@ def _target_role(target: Target) -> str | None:
 
 def _target_name(target: Target) -> str | None:
     said = target.label or target.name
-    if not said and _target_role(target) not in _CONTENT_ROLES:
-        said = target.text
+    if not said and target.text and _target_role(target) not in _CONTENT_ROLES:
+        # The text of a whole page or list names nothing.
+        is_short = len(target.text) <= MAX_TEXT_NAME
+        said = target.text if is_short or _target_role(target) in INTERACTIVE_ROLES else None
     return " ".join(said.split())[:200] or None if said else None
 
 

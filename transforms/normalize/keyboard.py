@@ -140,7 +140,8 @@ class Keyboard:
         elif event.additional_info.get("repeat") is True:
             repeats = held is not None
         active = self.active(event)
-        if tab.composing or key == INPUT_METHOD or not key:
+        is_command = bool(active & COMMANDS) and not _makes_text(key, active)
+        if key == INPUT_METHOD or not key or (tab.composing and not is_command):
             draft = self._input_method(place, event, tab)
         elif repeats and held is not None and _is_press(held, tab):
             draft = held.draft.root
@@ -148,7 +149,7 @@ class Keyboard:
             draft.end_us = event.timestamp_us
             draft.flags.add("auto_repeat")
             return
-        elif active & COMMANDS and not _makes_text(key, active):
+        elif is_command:
             draft = self._press(place, event, tab, chord(active, key), active)
         elif is_text(key):
             draft = self._text(place, event, tab, key, active)

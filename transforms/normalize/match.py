@@ -7,7 +7,7 @@ last microsecond before the action starts, unless the recorder paired them with 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -18,6 +18,7 @@ from schemas.traces import DomSnapshot, Event, Frame, Trace
 from schemas.trajectories import Action, NormalizedSession, Observation, Step
 from transforms.dom import DomTree
 from transforms.normalize.ground import ground, ground_given
+from transforms.normalize.recorder import recorder_events
 from transforms.normalize.tasks import number_tasks
 
 Snapshot = TypeVar("Snapshot", Frame, DomSnapshot)
@@ -134,6 +135,30 @@ class _Places:
         return self.states[tab][place][1:] if place >= 0 else (None, None)
 
 
+class _RecorderWindow:
+    """When the recorder's own window was in view: its frames are no observation."""
+
+    def __init__(self, events: list[Event], trace: Trace) -> None:
+        own = recorder_events(events, trace.session.recorder)
+        self.places = {place for place, why in own.items() if why == "recorder_window"}
+        self._states: dict[str | None, tuple[list[int], list[bool]]] = {}
+        if not self.places:
+            return
+        for place, event in enumerate(events):
+            for tab in {event.tab, None}:
+                times, inside = self._states.setdefault(tab, ([], []))
+                times.append(event.timestamp_us)
+                inside.append(place in self.places)
+
+    def shows(self, snapshot: Frame | DomSnapshot) -> bool:
+        """Whether a frame or DOM snapshot shows the recorder's window."""
+        if not self.places or snapshot.event_id is not None or snapshot.tab not in self._states:
+            return False
+        times, inside = self._states[snapshot.tab]
+        place = bisect_right(times, snapshot.timestamp_us) - 1
+        return place >= 0 and inside[place]
+
+
 def match_observations(
     trace: Trace,
     normalized: NormalizedSession,
@@ -148,13 +173,17 @@ def match_observations(
     snapshot or None; it is asked at most once in a row for the same one.
     """
     events = sorted(trace.events, key=lambda event: event.timestamp_us)
+    recorder = _RecorderWindow(events, trace)
+    events = [event for place, event in enumerate(events) if place not in recorder.places]
+    seen_frames = tuple(f for f in trace.frames if not recorder.shows(f))
+    seen_dom = tuple(s for s in trace.dom if not recorder.shows(s))
     shift = round(settings.video_offset_s * 1e6)
     margin = round(settings.video_margin_s * 1e6)
     frames = _Timeline(
-        trace.frames,
-        [f.timestamp_us + (shift + margin if _VIDEO.search(f.file) else 0) for f in trace.frames],
+        seen_frames,
+        [f.timestamp_us + (shift + margin if _VIDEO.search(f.file) else 0) for f in seen_frames],
     )
-    snapshots = _Timeline(trace.dom, [s.timestamp_us for s in trace.dom])
+    snapshots = _Timeline(seen_dom, [s.timestamp_us for s in seen_dom])
     changes = _Changes(events)
     places = _Places(events)
     requests = _requests_by_step(trace, normalized.actions)

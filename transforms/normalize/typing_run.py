@@ -104,6 +104,7 @@ class TypingRun:
         "_trial",
         "answered",
         "before",
+        "composition",
         "draft",
         "field",
         "has_keys",
@@ -125,6 +126,8 @@ class TypingRun:
         self.value: str | None = None
         self.answered = False
         """Whether input events came: then a key without one changed no text."""
+        self.composition: str | None = None
+        """What an input method shows but has not committed yet."""
         self.has_keys = False
         self.pending: list[str] = []
         """Texts of keys that no input event has confirmed yet; empty string: a deletion."""
@@ -195,9 +198,16 @@ class TypingRun:
             for stroke in self._tail:
                 stroke.merge_into(self.draft)
             self._tail = []
+        if self.composition is not None:
+            # Typing goes on, so it was committed, though nobody said so.
+            self._buffer.insert(self.composition)
+            self.has_keys = self.has_keys or bool(self.composition)
+            self.composition = None
 
     def give_back(self) -> list[Draft]:
         """Ends the run and returns the strokes that changed nothing."""
+        if self.composition is not None and self._trial is None:
+            self._commit()
         tail, self._tail, self._trial = self._tail, [], None
         return tail
 
