@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from transforms.classify.facts import StepFacts
-from transforms.classify.words import tokens
+from transforms.classify.words import name_tokens, tokens
 
 
 class FieldEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def _entry(facts: StepFacts, before: FieldEntry | None) -> FieldEntry | None:
     element, target = action.element, action.target
     label = facts.name or (target.name if target else None) or ""
     more = [element.label if element else None, element.id if element else None]
-    words = dict.fromkeys(tokens(label))
+    words = dict.fromkeys(name_tokens(label))
     for text in more:
         words.update(dict.fromkeys(tokens(text or "")))
     return FieldEntry(

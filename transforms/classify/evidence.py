@@ -25,6 +25,7 @@ from transforms.classify.sources import (
     entered_values,
     field_sources,
     leaves,
+    linked,
     query_sources,
     request_sources,
     window_sources,
@@ -33,6 +34,10 @@ from transforms.classify.values import comparable
 from transforms.classify.words import tokens
 
 SUBMIT_CHORDS = frozenset({"Enter", "Control+Enter", "Meta+Enter", "Control+s", "Meta+s"})
+
+
+_PASSIVE = frozenset({"navigate", "switch_tab", "scroll", "wait", "swipe", "pinch"})
+"""What is loaded on these is no answer to anything a person entered."""
 
 
 class SessionFacts:
@@ -52,6 +57,8 @@ class SessionFacts:
 
     def asks(self, facts: StepFacts) -> tuple[Request, ...]:
         """The reading requests of a step whose query differs from the last one to that path."""
+        if facts.action.type in _PASSIVE:
+            return ()
         return tuple(
             r
             for r in facts.requests
@@ -117,7 +124,7 @@ def gather(
     for request in reversed(asks):
         sources += query_sources(request, session.before.get(request.id), ids)
     for step in reversed(steps):
-        sources += element_sources(step)
+        sources += element_sources(step, step is trigger)
     window = trigger.step.observation.active_window or trigger.action.window
     sources += window_sources(window, ids)
     path: list[str] = []
@@ -147,7 +154,7 @@ def gather(
         commits=commits,
         asks=asks,
         entries=entries,
-        sources=tuple(sources),
+        sources=tuple(linked(sources)),
         head=tokens(trigger.name) if trigger.is_click or not trigger.is_entry else (),
         path=tuple(dict.fromkeys(path)),
         method=main.method.upper() if main is not None else "",
@@ -177,8 +184,8 @@ def can_submit(step: StepFacts) -> bool:
         return True
     if action.type in ("select", "drag"):
         return True
-    if action.type == "press" and len(action.keys) > 1 and "Shift" not in action.keys[0]:
-        return True
+    if action.type == "press" and len(action.keys) > 1:
+        return not step.is_focus_key and action.keys[0] != "Shift"
     return step.is_click and step.field is None and bool(step.name) and step.role not in ("img",)
 
 

@@ -30,6 +30,8 @@ BUTTON_ROLES = frozenset(
     "button link menuitem tab option radio menuitemradio treeitem gridcell summary".split()
 )
 CLICKS = frozenset({"click", "double_click", "triple_click", "tap", "right_click", "long_press"})
+FOCUS_CHORDS = frozenset({"Tab", "Shift+Tab", "Escape", "Control", "Shift", "Alt", "Meta"})
+"""Keys that go somewhere or nowhere, and do nothing to the field they are pressed in."""
 ENTRIES = frozenset({"type", "paste", "select"})
 
 _INPUT_ROLES = {
@@ -95,8 +97,13 @@ class StepFacts(msgspec.Struct, frozen=True, kw_only=True):
         if self.action.type in ENTRIES:
             return True
         if self.role in ("spinbutton", "slider", "combobox", "listbox") and self.chord:
-            return self.chord not in ("Tab", "Shift+Tab", "Enter", "Escape")
+            return self.chord not in FOCUS_CHORDS and self.chord != "Enter"
         return self.role == "slider" and self.action.type in ("drag", "swipe", "click", "tap")
+
+    @property
+    def is_focus_key(self) -> bool:
+        """Whether it only moves the focus."""
+        return self.chord in FOCUS_CHORDS
 
     @property
     def commits(self) -> tuple[Request, ...]:

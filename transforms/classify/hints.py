@@ -80,6 +80,8 @@ def _match(facts: StepFacts, hint: Hint) -> HintMatch | None:
         window = action.window or facts.step.observation.active_window
         if glob_captures(hint.window, window) is None:
             return None
+    if facts.is_focus_key and not hint.keys and not hint.request:
+        return None
     request = None
     if hint.request is not None:
         request = next((r for r in facts.requests if _request_fits(hint.request, r)), None)

@@ -14,7 +14,15 @@ from transforms.classify.facts import StepFacts
 from transforms.classify.hints import HintMatch, glob_captures
 from transforms.classify.sources import ID_WORDS, PRIORS, Source
 from transforms.classify.values import UNFIT, comparable, convert
-from transforms.classify.words import STOPWORDS, best_likeness, coverage, fold, similarity, tokens
+from transforms.classify.words import (
+    STOPWORDS,
+    best_likeness,
+    coverage,
+    fold,
+    name_tokens,
+    similarity,
+    tokens,
+)
 
 LEAST_SCORE = 0.4
 """Weaker pairs of parameter and source are no answer."""
@@ -144,7 +152,7 @@ def _score(
     declared = _declared(parameter, source, matches)
     if declared:
         return declared
-    name, told = tokens(parameter.name), tokens(parameter.description)
+    name, told = name_tokens(parameter.name), tokens(parameter.description)
     bonus = 0.03 if parameter.required else 0.0
     if source.words:
         score = _name_score(name, told, source)
@@ -172,15 +180,25 @@ def _declared(parameter: ActionParameter, source: Source, matches: Sequence[Hint
 
 
 def _name_score(name: Sequence[str], told: Sequence[str], source: Source) -> float:
-    words = source.words
-    by_name = similarity(name, words)
-    near = similarity(name, words[: max(len(name), 1)])
-    by_description = 0.95 * similarity(told, words)
-    explained = 0.85 * coverage(words, (*name, *told)) if len(words) <= 4 else 0.0
-    score = max(by_name, 0.97 * near, by_description, explained)
-    if set(words) & ID_WORDS and not set(name) & ID_WORDS:
+    score = _words_score(name, told, source.words, source.head)
+    if source.alias:
+        score = max(score, _words_score(name, told, source.alias, source.alias[:1]))
+    if set(source.words) & ID_WORDS and not set(name) & ID_WORDS:
         score *= 0.6
     return score
+
+
+def _words_score(
+    name: Sequence[str], told: Sequence[str], words: Sequence[str], head: Sequence[str]
+) -> float:
+    by_name = similarity(name, words)
+    if head and len(words) > 1 and best_likeness(head[0], name) < 0.6:
+        # "Card title" is a title, not a card.
+        by_name *= 0.8
+    by_head = 0.97 * similarity(name, head)
+    by_description = 0.95 * similarity(told, words)
+    explained = 0.85 * coverage(words, (*name, *told)) if len(words) <= 4 else 0.0
+    return max(by_name, by_head, by_description, explained)
 
 
 def _display_score(name: Sequence[str], told: Sequence[str], source: Source) -> float:
@@ -194,9 +212,7 @@ def _display_score(name: Sequence[str], told: Sequence[str], source: Source) -> 
 
 
 def _unnamed_score(action: CanonicalAction, parameter: ActionParameter, source: Source) -> float:
-    name = tokens(parameter.name)
-    objects = tokens(action.name)[1:]
-    is_object = coverage(name, (*objects, *DISPLAY_WORDS)) > 0.5
+    is_object = _means_thing(action, parameter)
     if source.kind == "capture":
         return 0.8
     if source.kind == "remainder":
@@ -209,10 +225,21 @@ def _unnamed_score(action: CanonicalAction, parameter: ActionParameter, source: 
     if source.kind == "element":
         return 0.5 + (0.15 if is_object else 0.0)
     if source.kind in ("heading", "window") and parameter.type == "STRING":
-        return (0.45 if source.kind == "heading" else 0.41) + (0.1 if is_object else -0.1)
+        return (0.5 if source.kind == "heading" else 0.45) if is_object else 0.0
     if source.kind in ("field", "select") and len(action.parameters) == 1:
         return 0.45
     return 0.0
+
+
+def _means_thing(action: CanonicalAction, parameter: ActionParameter) -> bool:
+    """Whether a parameter says what the action is done to, by the name people call it."""
+    if parameter.type != "STRING":
+        return False
+    name, told = name_tokens(parameter.name), tokens(parameter.description)
+    if told and told[0] in DISPLAY_WORDS and best_likeness(told[0], name) < 1 and len(told) > 1:
+        return True
+    objects = tokens(action.name)[1:]
+    return coverage(name, objects) > 0.9 or coverage(name, DISPLAY_WORDS) > 0.9
 
 
 def _captures(matches: Sequence[HintMatch]) -> Iterator[Source]:

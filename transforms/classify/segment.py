@@ -78,13 +78,13 @@ class Cutter:
         found: list[tuple[int, int]] = []
         free = 0
         for position in range(len(self.facts)):
-            if not self._finishes(position, free):
+            if position < free or not self._finishes(position, free):
                 continue
-            first = self.grow(free, position)
+            first, last = self.grow(free, position), self._leave(position)
             if first > free:
                 found.append((free, first - 1))
-            found.append((first, position))
-            free = position + 1
+            found.append((first, last))
+            free = last + 1
         if free < len(self.facts):
             found.append((free, len(self.facts) - 1))
         return found
@@ -134,8 +134,10 @@ class Cutter:
             return False
         for later in self.facts[position + 1 :]:
             if later.field == facts.field:
-                if later.is_entry or later.enter:
+                if later.is_entry or later.enter or (later.is_focus_key and later.commits):
                     return True
+                if later.is_focus_key:
+                    return False
                 continue
             if later.action.type not in ("wait",):
                 return False
@@ -160,6 +162,15 @@ class Cutter:
                 return True
         return False
 
+    def _leave(self, position: int) -> int:
+        """Takes in the key that leaves the field whose change ends a segment."""
+        here, after = self.facts[position], position + 1
+        if after < len(self.facts) and here.is_entry and not here.enter:
+            key = self.facts[after]
+            if key.chord in ("Tab", "Shift+Tab") and key.field == here.field and not key.commits:
+                return after
+        return position
+
     # Where segments begin ------------------------------------------------------------------
 
     def grow(self, free: int, position: int) -> int:
@@ -174,6 +185,10 @@ class Cutter:
                 first, idle = place, 0
                 if facts.is_entry or facts.is_toggle:
                     fields.add(facts.field)
+                continue
+            if facts.is_focus_key and place == first - 1 and facts.view == trigger.view:
+                # The keys by which the field was reached.
+                first = place
                 continue
             if facts.commits or (facts.action.type == "navigate" and facts.view != trigger.view):
                 break

@@ -20,15 +20,15 @@ from transforms.classify.facts import (
     split_url,
 )
 from transforms.classify.values import comparable
-from transforms.classify.words import tokens
+from transforms.classify.words import head_tokens, name_tokens, tokens
 
 MAX_DEPTH = 12
 MAX_LEAVES = 2_000
 PRIORS = {
     "field": 1.0,
     "select": 1.0,
-    "request": 0.97,
-    "query": 0.9,
+    "request": 0.85,
+    "query": 0.85,
     "keys": 0.8,
     "drop": 0.85,
     "choice": 0.8,
@@ -53,6 +53,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Field label, JSON path or element name."""
     words: tuple[str, ...]
     """Stemmed tokens that name the value; the nearest name first."""
+    head: tuple[str, ...] = ()
+    """Those of them that say what the value is (``title`` of ``Card title``)."""
+    alias: tuple[str, ...] = ()
+    """Tokens of the key under which a request sent the same value."""
     value: Any
     inner: str | None = None
     noun: tuple[str, ...] = ()
@@ -130,6 +134,7 @@ def field_sources(entries: Sequence[FieldEntry]) -> Iterator[Source]:
             kind="select" if entry.kind == "select" else "field",
             detail=entry.label,
             words=entry.words,
+            head=head_tokens(entry.label),
             value=entry.value,
             inner=entry.inner,
             role=entry.role,
@@ -151,12 +156,13 @@ def request_sources(
     for count, (where, value) in enumerate(leaves(body)):
         if count > MAX_LEAVES:
             break
-        names = [tokens(part) for part in re.split(r"[.\[\]\d]+", where) if part]
+        names = [name_tokens(part) for part in re.split(r"[.\[\]\d]+", where) if part]
         last = names[-1] if names else ()
         yield Source(
             kind="request",
             detail=where,
             words=last + tuple(w for name in names[:-1] for w in name),
+            head=last[-1:],
             value=value,
             noun=noun,
             event_ids=event_ids,
@@ -182,11 +188,12 @@ def request_sources(
         for where, value in leaves(item):
             if isinstance(value, dict | list) or value in (None, ""):
                 continue
-            keys = [tokens(part) for part in re.split(r"[.\[\]\d]+", where) if part]
+            keys = [name_tokens(part) for part in re.split(r"[.\[\]\d]+", where) if part]
             yield Source(
                 kind="entity",
                 detail=where,
                 words=tuple(w for key in reversed(keys) for w in key),
+                head=keys[-1][-1:] if keys else (),
                 value=value,
                 noun=tokens(owner) + tokens(name),
                 event_ids=event_ids,
@@ -216,7 +223,8 @@ def query_sources(
         yield Source(
             kind="query",
             detail=key,
-            words=tokens(key),
+            words=name_tokens(key),
+            head=head_tokens(key),
             value=value,
             event_ids=event_ids,
             request_id=request.id,
@@ -230,7 +238,7 @@ def changed_query(request: Request, before: Request | None) -> dict[str, str]:
     return {k: v for k, v in query.items() if v != earlier.get(k, "")}
 
 
-def element_sources(facts: StepFacts) -> Iterator[Source]:
+def element_sources(facts: StepFacts, is_trigger: bool) -> Iterator[Source]:
     """What the pointed-at element itself says: an option's name, where a thing was dropped."""
     action = facts.action
     ids = action.raw_event_ids
@@ -244,7 +252,7 @@ def element_sources(facts: StepFacts) -> Iterator[Source]:
             event_ids=ids,
         )
     target = action.end_target
-    if action.type in ("drag", "swipe") and target is not None and facts.role != "slider":
+    if is_trigger and action.type == "drag" and target is not None and facts.role != "slider":
         for text in dict.fromkeys((target.label, target.name, target.text)):
             if text:
                 words = tokens(target.role or "")
@@ -263,6 +271,33 @@ def window_sources(title: str | None, event_ids: tuple[str, ...]) -> Iterator[So
             yield Source(
                 kind="window", detail=part, words=(), value=part.strip(), event_ids=event_ids
             )
+
+
+def linked(sources: Sequence[Source]) -> list[Source]:
+    """Ties fields to the request keys that sent their values; the field's value stands.
+
+    The key (``sort``) says what a field means, the field (``Price: high to low``) what the person
+    saw; the key's own source is dropped.
+    """
+    fields = [s for s in sources if s.kind in ("field", "select")]
+    alias: dict[int, list[str]] = {}
+    dropped: set[int] = set()
+    for source in sources:
+        if source.kind not in ("request", "query") or isinstance(source.value, dict | list):
+            continue
+        sent = comparable(source.value)
+        for field in fields:
+            same = sent and sent in (comparable(field.value), comparable(field.inner or ""))
+            if same and (len(sent) > 1 or set(field.words) & set(source.words)):
+                alias.setdefault(id(field), []).extend(source.words)
+                if source.words:
+                    dropped.add(id(source))
+                break
+    return [
+        msgspec.structs.replace(s, alias=tuple(alias[id(s)])) if id(s) in alias else s
+        for s in sources
+        if id(s) not in dropped
+    ]
 
 
 def entered_values(entries: Sequence[FieldEntry]) -> set[str]:

@@ -163,6 +163,24 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@functools.lru_cache(65536)
+def name_tokens(text: str) -> tuple[str, ...]:
+    """Tokens of a name or label; one of stop words only (``To``, ``From``) keeps them."""
+    return tokens(text) or tuple(
+        stem(fold(part)) for run in _SPLIT.findall(text) for part in _CAMEL.split(run)
+    )
+
+
+_AFTER_HEAD = re.compile(r"(?i)\s+(of|for|in|to|by|with|on|at|per)\s+|[(\[,:…*?]")
+
+
+@functools.lru_cache(65536)
+def head_tokens(text: str) -> tuple[str, ...]:
+    """The token that a name is about: ``title`` of ``Title of the card`` and of ``card_title``."""
+    words = name_tokens(_AFTER_HEAD.split(text.strip(), maxsplit=1)[0]) or name_tokens(text)
+    return words[-1:]
+
+
 def plain_words(text: str) -> tuple[str, ...]:
     """Folded words as they stand, stop words included: for comparing values."""
     return tuple(fold(word) for word in _SPLIT.findall(text))
