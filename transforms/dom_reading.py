@@ -1,0 +1,419 @@
+"""Reads DOM and accessibility snapshots of many kinds into one kind of tree, within limits."""
+
+from __future__ import annotations
+
+import codecs
+import math
+import re
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.traces import Bounds
+from transforms.dom_tree import (
+    KEPT_ATTRIBUTES,
+    DomDefect,
+    DomNode,
+    DomTree,
+    folded_blanks,
+    implicit_role,
+)
+
+MAX_BYTES = 8 << 20
+MAX_NODES = 100_000
+MAX_DEPTH = 200
+FORMATS = ("xml", "html", "json")
+UNSEEN_TAGS = frozenset("script style link meta head noscript template".split())
+"""HTML elements whose content nobody sees."""
+
+
+def parse_dom(data: bytes | str, format: str, max_bytes: int = MAX_BYTES) -> DomTree:
+    """Reads a snapshot.
+
+    Args:
+        data: the snapshot; bytes may be UTF-8, UTF-16 or what an XML declaration names.
+        format: ``xml``, ``html`` or ``json``.
+        max_bytes: anything longer is refused unread.
+
+    Raises:
+        DomDefect: the snapshot is empty, malformed, too large or too deep, or declares entities.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"unknown snapshot format {format!r}; known: {', '.join(FORMATS)}")
+    if len(data) > max_bytes:
+        raise DomDefect("dom_too_large", f"{len(data)} bytes; at most {max_bytes} are read")
+    text = data if isinstance(data, str) else _decoded(data)
+    text = text.lstrip("\ufeff \t\r\n")
+    if not text:
+        raise DomDefect("dom_empty", "the snapshot is empty")
+    if format == "json":
+        return _from_json(text)
+    if format == "html":
+        return _from_markup(text, as_html=True)
+    # Declared entities are how small files grow into gigabytes or read other files; no recorder
+    # needs them.
+    if "<!ENTITY" in text.upper() if "<!" in text else False:
+        raise DomDefect("dom_entities", "the snapshot declares entities")
+    try:
+        return _from_markup(text, as_html=False)
+    except DomDefect as defect:
+        # Many recorders save a page's HTML under .xml.
+        if defect.code == "dom_syntax" and re.search(r"<(html|body|div)\b", text[:20_000], re.I):
+            return _from_markup(text, as_html=True)
+        raise
+
+
+_ENCODINGS = frozenset("utf-8 ascii iso8859-1 iso8859-15 cp1252 utf-16 utf-16-le utf-16-be".split())
+
+
+def _decoded(data: bytes) -> str:
+    name = "utf-8"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        name = "utf-16"
+    elif data[:4] == b"<\0?\0":
+        name = "utf-16-le"
+    elif data[:4] == b"\0<\0?":
+        name = "utf-16-be"
+    elif declared := re.match(rb"\s*<\?xml[^>]{0,200}?encoding=[\"']([\w.-]{1,40})", data):
+        name = declared[1].decode("ascii")
+    try:
+        name = codecs.lookup(name).name
+    except LookupError:
+        raise DomDefect("dom_encoding", "the declared encoding is unknown") from None
+    if name not in _ENCODINGS:
+        raise DomDefect("dom_encoding", "the declared encoding is not one that snapshots use")
+    try:
+        return data.decode("utf-8-sig" if name == "utf-8" else name)
+    except UnicodeDecodeError as error:
+        raise DomDefect("dom_encoding", f"not {name} at byte {error.start}") from None
+
+
+class _TreeBuilder:
+    """Receives a parser's events and builds nodes, within limits; never holds a second tree."""
+
+    def __init__(self, as_html: bool) -> None:
+        self.as_html = as_html
+        self.root: DomNode | None = None
+        self.path: list[tuple[DomNode, list[str]]] = []
+        self.count = 0
+        self.unseen = 0
+        self.labels: dict[str, DomNode] = {}
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if len(self.path) + self.unseen >= MAX_DEPTH:
+            raise DomDefect("dom_too_deep", f"nested more than {MAX_DEPTH} levels")
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise DomDefect("dom_too_large", f"more than {MAX_NODES} elements")
+        name = tag.rpartition("}")[2]
+        if self.unseen or (self.as_html and name in UNSEEN_TAGS):
+            self.unseen += 1
+            return
+        fields = {_field_name(key): value for key, value in attributes.items()}
+        node = _node(fields, name, self.as_html)
+        if name == "label" and "for" in fields:
+            self.labels.setdefault(fields["for"], node)
+        if self.path:
+            self.path[-1][0].children.append(node)
+        elif self.root is None:
+            self.root = node
+        self.path.append((node, []))
+
+    def data(self, text: str) -> None:
+        if self.path and not self.unseen and not text.isspace():
+            self.path[-1][1].append(text)
+
+    def comment(self, text: str) -> None:
+        pass
+
+    def pi(self, target: str, data: str | None = None) -> None:
+        pass
+
+    def end(self, tag: str) -> None:
+        if self.unseen:
+            self.unseen -= 1
+            return
+        if not self.path:
+            return
+        node, parts = self.path.pop()
+        if parts:
+            said = folded_blanks(" ".join(parts))
+            if node.tag == "textarea" and self.as_html:
+                node.value = node.value or "".join(parts)
+            elif said:
+                node.text = f"{node.text} {said}" if node.text else said
+
+    def close(self) -> DomNode | None:
+        if self.labels and self.root is not None:
+            for node in DomTree(self.root).iter():
+                label = self.labels.get(node.id or "")
+                if label is not None and node.role:
+                    node.attributes.setdefault("label", label.inner_text())
+                    node.attributes = dict(sorted(node.attributes.items()))
+        return self.root
+
+
+def _from_markup(text: str, as_html: bool) -> DomTree:
+    from lxml import etree
+
+    builder = _TreeBuilder(as_html)
+    if as_html:
+        parser = etree.HTMLParser(target=builder, no_network=True, encoding="utf-8")
+    else:
+        parser = etree.XMLParser(
+            target=builder,
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            encoding="utf-8",
+        )
+    try:
+        data = text.encode("utf-8", "replace")
+        for start in range(0, len(data), 1 << 16):
+            parser.feed(data[start : start + (1 << 16)])
+        root = parser.close()
+    except etree.LxmlError:
+        raise DomDefect("dom_syntax", "not well-formed") from None
+    if root is None:
+        raise DomDefect("dom_empty", "the snapshot has no element")
+    return DomTree(root)
+
+
+def _from_json(text: str) -> DomTree:
+    import orjson
+
+    if _nested(text) > 2 * MAX_DEPTH:
+        raise DomDefect("dom_too_deep", f"nested more than {MAX_DEPTH} levels")
+    if text.count("{") > 4 * MAX_NODES or text.count(",") > 30 * MAX_NODES:
+        raise DomDefect("dom_too_large", f"more than {MAX_NODES} elements")
+    try:
+        raw = orjson.loads(text.encode("utf-8", "replace"))
+    except orjson.JSONDecodeError as error:
+        raise DomDefect("dom_syntax", f"not JSON at character {error.pos}") from None
+    if isinstance(raw, list):
+        raw = {"children": raw}
+    if not isinstance(raw, dict):
+        raise DomDefect("dom_syntax", "neither an object nor a list of objects")
+    fields = _json_fields(raw)
+    if "children" not in fields and isinstance(raw.get("root") or raw.get("tree"), dict):
+        raw = raw.get("root") or raw["tree"]
+        fields = _json_fields(raw)
+    root = _node(fields, None, as_html=False)
+    waiting = deque([(root, fields.get("children"), 1)])
+    count = 1
+    while waiting:
+        node, children, depth = waiting.popleft()
+        if isinstance(children, dict):
+            children = [children]
+        if not isinstance(children, list):
+            continue
+        if depth >= MAX_DEPTH:
+            raise DomDefect("dom_too_deep", f"nested more than {MAX_DEPTH} levels")
+        for child in children:
+            if isinstance(child, str):
+                node.text = (
+                    f"{node.text} {folded_blanks(child)}" if node.text else folded_blanks(child)
+                )
+            if not isinstance(child, dict):
+                continue
+            count += 1
+            if count > MAX_NODES:
+                raise DomDefect("dom_too_large", f"more than {MAX_NODES} elements")
+            fields = _json_fields(child)
+            made = _node(fields, None, as_html=False)
+            node.children.append(made)
+            waiting.append((made, fields.get("children"), depth + 1))
+    return DomTree(root)
+
+
+def _nested(text: str) -> int:
+    """How deep brackets nest, strings aside; parsers of JSON recurse, so this is asked first."""
+    deepest = depth = 0
+    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text, re.S):
+        mark = match[0]
+        if mark in "[{":
+            depth += 1
+            if depth > deepest:
+                deepest = depth
+                if deepest > 2 * MAX_DEPTH:
+                    break
+        elif mark in "]}":
+            depth -= 1
+    return deepest
+
+
+def _json_fields(raw: dict[str, Any]) -> dict[str, Any]:
+    return {_field_name(key): value for key, value in raw.items() if value is not None}
+
+
+_field_names: dict[str, str] = {}
+
+
+def _field_name(key: str) -> str:
+    """Folds the names that different recorders give one field into one."""
+    known = _field_names.get(key)
+    if known is None:
+        folded = key.rpartition("}")[2].lower().removeprefix("data-")
+        folded = folded.replace("-", "").replace("_", "").replace(" ", "")
+        known = _FIELDS.get(folded, folded)
+        if len(_field_names) < 10_000:
+            _field_names[key] = known
+    return known
+
+
+_FIELDS = {
+    "tagname": "tag",
+    "nodename": "tag",
+    "controltype": "tag",
+    "class": "class",
+    "classname": "class",
+    "type": "input_type",
+    "inputtype": "input_type",
+    "automationid": "id",
+    "elementid": "id",
+    "resourceid": "id",
+    "ariarole": "role",
+    "arialabel": "aria_label",
+    "contentdesc": "aria_label",
+    "contentdescription": "aria_label",
+    "accessiblename": "aria_label",
+    "innertext": "text",
+    "textcontent": "text",
+    "content": "text",
+    "boundingrectangle": "bounds",
+    "boundingbox": "bounds",
+    "bbox": "bounds",
+    "bboxpixels": "bounds",
+    "rect": "bounds",
+    "rectangle": "bounds",
+    "childnodes": "children",
+    "nodes": "children",
+    "hint": "placeholder",
+    "tooltip": "title",
+    "formname": "form_name",
+    "ariamultiline": "multiline",
+}
+
+
+def _string(value: Any) -> str | None:
+    if isinstance(value, dict):
+        value = value.get("value")  # the accessibility trees of Chrome's protocol
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return None
+
+
+def _node(fields: Mapping[str, Any], tag: str | None, as_html: bool) -> DomNode:
+    said_tag = _string(fields.get("tag"))
+    if said_tag or tag is None or tag.lower() == "node":
+        tag = said_tag or _string(fields.get("class")) or (tag and tag.lower())
+    input_type = _string(fields.get("input_type"))
+    if tag is None:
+        tag, input_type = input_type, None  # accessibility trees call their tag "type"
+    if tag is not None:
+        tag = tag.removeprefix("ControlType.")
+        if as_html or tag.isupper():
+            tag = tag.lower()
+    if tag not in ("input", "button"):
+        input_type = None
+    name = _string(fields.get("aria_label"))
+    attributes = {}
+    if as_html:
+        form_name = _string(fields.get("name"))
+        if form_name:
+            attributes["form_name"] = form_name
+    else:
+        name = name or _string(fields.get("name"))
+    for key in fields.keys() & _KEPT:
+        value = _string(fields[key])
+        if value is not None:
+            attributes[key] = value
+        elif as_html and fields[key] == "":
+            attributes[key] = "true"
+    if len(attributes) > 1:
+        attributes = dict(sorted(attributes.items()))
+    role = _string(fields.get("role"))
+    return DomNode(
+        tag=tag,
+        id=_string(fields.get("id")),
+        role=role.lower() if role else implicit_role(tag, input_type),
+        name=name,
+        text=folded_blanks(_string(fields.get("text")) or "") or None,
+        value=_string(fields.get("value")),
+        input_type=input_type,
+        autocomplete=_string(fields.get("autocomplete")),
+        bounds=_bounds(fields),
+        attributes=attributes,
+    )
+
+
+_KEPT = frozenset(KEPT_ATTRIBUTES)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_CORNERS = re.compile(r"^\s*\[\s*-?[\d.]+\s*,\s*-?[\d.]+\s*\]\s*\[")
+_LABELLED = re.compile(r"^\s*\(?\s*L\s*-?\d", re.I)
+
+
+def _bounds(fields: Mapping[str, Any]) -> Bounds | None:
+    """Reads the ways in which trees say where an element lies, as x, y, width, height."""
+    raw = fields.get("bounds")
+    if raw is None:
+        if "screencoord" in fields and "size" in fields:
+            return _box(_numbers(fields["screencoord"]) + _numbers(fields["size"]))
+        if "x" in fields and "y" in fields:
+            return _box(_numbers([fields[k] for k in ("x", "y")]) + _extent(fields))
+        if "left" in fields and "top" in fields:
+            raw = fields
+    if isinstance(raw, Mapping):
+        box = {_field_name(str(key)): value for key, value in raw.items()}
+        for left, top, right, bottom in (
+            ("left", "top", "right", "bottom"),
+            ("xmin", "ymin", "xmax", "ymax"),
+            ("l", "t", "r", "b"),
+        ):
+            if left in box and right in box and top in box and bottom in box:
+                return _between(_numbers([box[left], box[top], box[right], box[bottom]]))
+        return _box(
+            _numbers([box.get("x", box.get("left")), box.get("y", box.get("top"))]) + _extent(box)
+        )
+    if isinstance(raw, str):
+        numbers = _numbers(raw)
+        if _CORNERS.match(raw) or _LABELLED.match(raw):
+            return _between(numbers)
+        return _box(numbers)
+    if isinstance(raw, list | tuple):
+        return _box(_numbers(raw))
+    return None
+
+
+def _extent(fields: Mapping[str, Any]) -> list[float]:
+    return _numbers([fields.get("width", fields.get("w")), fields.get("height", fields.get("h"))])
+
+
+def _numbers(raw: Any) -> list[float]:
+    if isinstance(raw, str):
+        return [float(n) for n in _NUMBER.findall(raw[:200])]
+    found = []
+    for value in raw if isinstance(raw, list | tuple) else ():
+        if isinstance(value, str) and _NUMBER.fullmatch(value.removesuffix("px")):
+            value = float(value.removesuffix("px"))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found.append(float(value))
+    return found
+
+
+def _box(numbers: list[float]) -> Bounds | None:
+    if len(numbers) != 4 or not all(math.isfinite(n) and abs(n) < 1e7 for n in numbers):
+        return None
+    return (numbers[0], numbers[1], max(numbers[2], 0.0), max(numbers[3], 0.0))
+
+
+def _between(numbers: list[float]) -> Bounds | None:
+    if len(numbers) != 4:
+        return None
+    left, top, right, bottom = numbers
+    return _box([left, top, right - left, bottom - top])
