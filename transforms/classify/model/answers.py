@@ -240,19 +240,19 @@ def grounding(
         steps = [r for r in order if r.step is not None]
         return _found(parameter, value, steps[0], "element") if steps else None
     order += [r for r in rows.values() if r not in order]
-    leaves = [folded(leaf) for leaf in _leaves(value)]
-    if not any(leaves):
+    parts = [folded(leaf) for leaf in leaves(value)]
+    if not any(parts):
         return None
     for row in order:
         for field, source in _FIELDS:
-            text = folded(" ".join(_leaves(row.shown.get(field))))
-            if text and all(_holds(text, leaf) for leaf in leaves):
+            text = folded(" ".join(leaves(row.shown.get(field))))
+            if text and all(_holds(text, part) for part in parts):
                 source = "select" if _selects(row, field) else source
                 return _found(parameter, value, row, source)
-    if len(leaves) > 1:
+    if len(parts) > 1:
         # A list may have been gathered over several rows.
-        everything = folded(" ".join(" ".join(_leaves(r.shown)) for r in order))
-        if all(_holds(everything, leaf) for leaf in leaves):
+        everything = folded(" ".join(" ".join(leaves(r.shown)) for r in order))
+        if all(_holds(everything, part) for part in parts):
             return _found(parameter, value, order[0], "field")
     return None
 
@@ -273,13 +273,14 @@ def _found(parameter: ActionParameter, value: Any, row: Row, source: str) -> Par
     )
 
 
-def _leaves(value: Any) -> list[str]:
+def leaves(value: Any) -> list[str]:
+    """Returns the texts and numbers of a JSON value, as texts, in order."""
     if value is None:
         return []
     if isinstance(value, dict):
-        return [leaf for v in value.values() for leaf in _leaves(v)]
+        return [leaf for v in value.values() for leaf in leaves(v)]
     if isinstance(value, list | tuple):
-        return [leaf for v in value for leaf in _leaves(v)]
+        return [leaf for v in value for leaf in leaves(v)]
     return [value if isinstance(value, str) else json.dumps(value)]
 
 

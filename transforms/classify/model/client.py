@@ -117,7 +117,7 @@ class Endpoint:
         reserved = estimated_tokens(body)
         reason = "unanswered"
         for attempt in range(self.settings.attempts):
-            async with self.gate:
+            async with self.gate.slot(again=attempt > 0):
                 if self.fault is not None:
                     raise self.fault
                 if not self.budget.reserve(*reserved):
@@ -138,8 +138,7 @@ class Endpoint:
             if attempt + 1 < self.settings.attempts:
                 if wait_s is not None and wait_s > MAX_RETRY_AFTER_S:
                     break
-                backoff = _backoff_s(attempt) if reason not in _AT_ONCE or attempt else 0.0
-                pause = max(wait_s or 0.0, backoff)
+                pause = max(wait_s or 0.0, _backoff_s(attempt, reason))
                 if wait_s is not None:
                     self._waited("throttled", pause)
                 await asyncio.sleep(pause)
@@ -244,8 +243,8 @@ class Endpoint:
         return f"model endpoint {self.place}: HTTP {status}{f' {code}' if code else ''}: {what}"
 
 
-_AT_ONCE = frozenset(("garbage", "connection"))
-"""Faults that say nothing of load: the first repetition need not wait."""
+_AT_ONCE = frozenset(("garbage", "connection", "timeout"))
+"""Faults that say little of load, or have waited already: the first repetition comes soon."""
 
 _TOO_LONG = re.compile(
     r"context[ _]length|context window|too many tokens|maximum (?:context|prompt)|too long"
@@ -275,9 +274,10 @@ def _nothing_left(headers: Mapping[str, str]) -> bool:
     )
 
 
-def _backoff_s(attempt: int) -> float:
+def _backoff_s(attempt: int, reason: str) -> float:
     # Jitter changes when, never what: nothing of it reaches the dataset.
-    return min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2**attempt) * (0.5 + random.random() / 2)
+    first = FIRST_BACKOFF_S / 10 if reason in _AT_ONCE and not attempt else FIRST_BACKOFF_S
+    return min(MAX_BACKOFF_S, first * 2**attempt) * (0.5 + random.random() / 2)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -9,6 +9,7 @@ same things in the same words, in all its processes.
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 
@@ -21,6 +22,7 @@ from transforms.classify.model.settings import ConfigurationFault, ModelSettings
 DEFAULT_VOTES = 5
 """Samples in one request, where an endpoint gives several but no token probabilities."""
 MOST_PROBES = 16
+HEAD_START_S = 0.15
 HOPELESS = 3
 """Requests refused in every form before the configuration is held to be wrong."""
 
@@ -39,15 +41,28 @@ class Forms:
         self.votes = settings.configuration.get("votes")
         self._known: dict[str, Form] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._trial: dict[str, Form] = {}
+        self._trial_since: dict[str, float] = {}
         self._hopeless = 0
 
     async def ask(self, question: Question, pictures: Pictures) -> tuple[Outcome, Form]:
         """Returns the outcome and the form it was asked in."""
         key = request_key("form", self.settings.model, question.schema, self.settings.configuration)
+        lock = self._locks.setdefault(key, asyncio.Lock())
         form = self._known.get(key)
+        if form is None and lock.locked():
+            # The probe comes first. A refusal comes fast, an answer may take long: after a head
+            # start the others follow in the form under trial, and ask again should it change.
+            await self._head_start(key)
+            trial = self._trial.get(key)
+            if trial is not None and key not in self._known:
+                outcome = await self.replies.ask(self.body(question, trial), pictures)
+                async with lock:
+                    form = self._known.get(key)
+                if form == trial or not isinstance(outcome, Reply | Refused):
+                    return outcome, trial
         if form is None:
-            # Everybody waits for the first: the probe is to happen once.
-            async with self._locks.setdefault(key, asyncio.Lock()):
+            async with lock:
                 form = self._known.get(key) or await self._stored(key)
                 if form is None:
                     return await self._probed(key, question, pictures)
@@ -55,9 +70,17 @@ class Forms:
         outcome = await self.replies.ask(self.body(question, form), pictures)
         if isinstance(outcome, Refused) and _next(form, outcome, self.settings) is not None:
             # The endpoint changed its mind since the form was found.
-            async with self._locks.setdefault(key, asyncio.Lock()):
+            async with lock:
                 return await self._probed(key, question, pictures, form)
         return outcome, form
+
+    async def _head_start(self, key: str) -> None:
+        """Waits until the form is known, or its trial has lasted for the head start."""
+        until = time.monotonic() + HEAD_START_S
+        while key not in self._known and time.monotonic() < until:
+            if key in self._trial_since:
+                until = max(until, self._trial_since[key] + HEAD_START_S)
+            await asyncio.sleep(HEAD_START_S / 10)
 
     def body(self, question: Question, form: Form) -> dict:
         """Returns the request; how many samples it asks for follows from the form."""
@@ -81,6 +104,7 @@ class Forms:
         first_refusal: Refused | None = None
         outcome: Outcome
         for _ in range(MOST_PROBES):
+            self._trial[key], self._trial_since[key] = form, time.monotonic()
             outcome = await self.replies.ask(self.body(question, form), pictures)
             if isinstance(outcome, Refused):
                 first_refusal = first_refusal or outcome

@@ -5,17 +5,18 @@ second) while refusals are more than a few per cent: additive increase, multipli
 small steady share of refusals says nothing of load, so it does not cut.
 
 A ``Retry-After`` always holds back the request that got it. It holds back the whole process when
-it speaks for the endpoint: the first refusal after a quiet time, several in a row, half of the
-latest replies, or a header that says that nothing is left. Single refusals among successes do not:
-an endpoint that refuses one request in twenty would otherwise stand still.
+it speaks for the endpoint: several refusals in a row, half of the latest replies, or a header that
+says that nothing is left. Single refusals among successes do not: an endpoint that refuses one
+request in twenty would otherwise stand still.
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 INCREASE = 1.0
 DECREASE = 0.85
@@ -24,13 +25,13 @@ TOLERATED_SHARE = 0.12
 SHARE_WEIGHT = 1 / 64
 STREAK = 4
 LATEST = 16
-QUIET_S = 10.0
 
 
 class Gate:
     """Slots for requests in flight in one process; use inside one event loop.
 
-    ``limit`` moves between 1 and ``ceiling``. Waiters get slots in the order they came.
+    ``limit`` moves between 1 and ``ceiling``. Waiters get slots in the order they came, those that
+    ask again before the others: what has waited once should not hold up the end of a bundle.
     """
 
     def __init__(self, ceiling: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,32 +43,35 @@ class Gate:
         """Seconds for which the whole process was held back so far."""
         self._clock = clock
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._again: collections.deque[asyncio.Future[None]] = collections.deque()
         self._latest: collections.deque[bool] = collections.deque(maxlen=LATEST)
         self._share = 0.0
         self._cut_at = -DECREASE_EVERY_S
-        self._refused_at = -QUIET_S
         self._timer: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> Gate:
-        """Waits for a slot."""
-        if not self._waiting and self._open():
-            self.in_flight += 1
-            return self
+    @contextlib.asynccontextmanager
+    async def slot(self, again: bool = False) -> AsyncIterator[None]:
+        """Waits for a slot and holds it; ``again`` for a request that has been sent before."""
+        await self._enter(self._again if again else self._waiting)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self, queue: collections.deque[asyncio.Future[None]]) -> None:
         waiter = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        queue.append(waiter)
         self._wake()
         try:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                await self.__aexit__()  # the slot was granted in the same moment
+                self._leave()  # the slot was granted in the same moment
             else:
-                self._waiting.remove(waiter)
+                queue.remove(waiter)
             raise
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Gives the slot back."""
+    def _leave(self) -> None:
         self.in_flight -= 1
         self._wake()
 
@@ -79,13 +83,11 @@ class Gate:
     def refused(self, wait_s: float | None, nothing_left: bool = False) -> None:
         """Notes a refusal for load (429, or 503 with a wait) and the wait it asked for."""
         now = self._clock()
-        quiet = now - self._refused_at >= QUIET_S
-        self._refused_at = now
         self._note(True)
         if self._share > TOLERATED_SHARE and now - self._cut_at >= DECREASE_EVERY_S:
             self._cut_at = now
             self.limit = max(1.0, self.limit * DECREASE)
-        if wait_s and (quiet or nothing_left or self._storm()):
+        if wait_s and (nothing_left or self._storm()):
             self.pause(wait_s)
 
     def pause(self, seconds: float) -> None:
@@ -103,19 +105,20 @@ class Gate:
 
     def _storm(self) -> bool:
         latest = list(self._latest)
-        return (all(latest[-STREAK:]) and len(latest) >= STREAK) or sum(latest) * 2 >= LATEST
+        streak = len(latest) >= STREAK and all(latest[-STREAK:])
+        return streak or sum(latest) * 2 >= LATEST
 
     def _open(self) -> bool:
         return self.in_flight < int(self.limit) and self._clock() >= self.paused_until
 
     def _wake(self) -> None:
-        while self._waiting and self._open():
-            waiter = self._waiting.popleft()
+        while (self._again or self._waiting) and self._open():
+            waiter = (self._again or self._waiting).popleft()
             if not waiter.done():
                 self.in_flight += 1
                 waiter.set_result(None)
         rest = self.paused_until - self._clock()
-        if self._waiting and rest > 0 and self._timer is None:
+        if (self._again or self._waiting) and rest > 0 and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(rest + 0.001, self._resume)
 
     def _resume(self) -> None:
