@@ -440,6 +440,16 @@ class Simulation:
         self._send_action(a, number, title, [(a.params[0], value)])
         return [(a.params[0], value)]
 
+    def _do_filter(self, a: A, number: int, title: str) -> list[tuple[P, Any]]:
+        value, text = self._value(a.params[0])
+        role = self.random.choice(("searchbox", "textbox"))
+        if self.random.random() < 0.7:
+            self.click(role, self.buttons[id(a)])
+        self.type(role, self.buttons[id(a)], text)
+        if self.random.random() < 0.4:
+            self._send_action(a, number, title, [(a.params[0], value)])
+        return [(a.params[0], value)]
+
     def _do_drag(self, a: A, number: int, title: str) -> list[tuple[P, Any]]:
         p = a.params[-1]
         target = self.random.choice(p.values.split(";"))

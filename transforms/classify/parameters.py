@@ -214,7 +214,7 @@ def _display_score(name: Sequence[str], told: Sequence[str], source: Source) -> 
 def _unnamed_score(action: CanonicalAction, parameter: ActionParameter, source: Source) -> float:
     is_object = _means_thing(action, parameter)
     if source.kind == "capture":
-        return 0.8
+        return 0.75 if is_object or len(action.parameters) == 1 else 0.55
     if source.kind == "remainder":
         return 0.6 + (0.1 if is_object else 0.0)
     if source.kind == "choice":
@@ -247,7 +247,7 @@ def _captures(matches: Sequence[HintMatch]) -> Iterator[Source]:
     seen = set()
     for match in matches:
         for text in match.captures:
-            if text and text not in seen:
+            if text and text not in seen and any(c.isalnum() for c in text) and text[0] not in "([":
                 seen.add(text)
                 yield Source(kind="capture", detail=match.hint.name or "", words=(), value=text)
 

@@ -38,24 +38,26 @@ FEATURES = (
     "path_explained",
     "keys_explained",
     "method_conflicts",
+    "reads_silently",
 )
 WEIGHTS: dict[str, float] = {
-    "verb_on_button": 1.13,
-    "verb_in_path": 1.99,
-    "verb_of_method": 0.36,
-    "object_in_path": -0.18,
-    "object_around": -0.20,
-    "words_of_description": 3.78,
-    "required_filled": 0.90,
-    "parameter_fit": 0.04,
-    "entries_explained": 1.05,
-    "control_fits": 1.20,
-    "foreign_verb": -0.86,
-    "whole_name": 0.83,
-    "button_explained": 0.26,
-    "path_explained": 0.48,
-    "keys_explained": 3.14,
-    "method_conflicts": -1.41,
+    "verb_on_button": 1.22,
+    "verb_in_path": 2.03,
+    "verb_of_method": 0.46,
+    "object_in_path": -0.42,
+    "object_around": -0.13,
+    "words_of_description": 3.81,
+    "required_filled": 1.56,
+    "parameter_fit": 0.42,
+    "entries_explained": 0.72,
+    "control_fits": 1.27,
+    "foreign_verb": -0.93,
+    "whole_name": 0.90,
+    "button_explained": 0.30,
+    "path_explained": 0.47,
+    "keys_explained": 3.44,
+    "method_conflicts": -1.54,
+    "reads_silently": 0.96,
 }
 NONE_FEATURES = (
     "bias",
@@ -67,13 +69,13 @@ NONE_FEATURES = (
     "cannot_submit",
 )
 NONE_WEIGHTS: dict[str, float] = {
-    "bias": 5.68,
-    "no_request": 0.44,
-    "silent_network": 2.87,
-    "no_entry": -0.83,
-    "navigates": 3.04,
-    "gives_up": 2.64,
-    "cannot_submit": -1.08,
+    "bias": 6.51,
+    "no_request": 0.52,
+    "silent_network": 2.85,
+    "no_entry": -1.19,
+    "navigates": 3.10,
+    "gives_up": 2.76,
+    "cannot_submit": -1.01,
 }
 
 _METHOD_VERBS = {
@@ -83,6 +85,7 @@ _METHOD_VERBS = {
     "DELETE": tokens("delete remove discard cancel clear"),
     "GET": tokens("search find filter sort open show view list look"),
 }
+_READING_VERBS = tokens("search find filter sort show hide view limit narrow")
 _GIVING_UP = frozenset(tokens("cancel close back discard never dismiss skip keep undo"))
 _TOGGLE_VERBS = tokens("toggle switch enable disable mark set filter show flag turn")
 _CHOICE_VERBS = tokens("sort order choose select assign set change move filter pick")
@@ -240,6 +243,7 @@ def _features(
         coverage(evidence.path[:3], row.everything),
         coverage(evidence.keys, row.everything),
         _method_conflicts(row, evidence.method),
+        _reads_silently(row, evidence),
     )
 
 
@@ -268,6 +272,13 @@ def _method_conflicts(row: ActionWords, method: str) -> float:
         for other, verbs in _METHOD_VERBS.items()
         if other != method
     )
+
+
+def _reads_silently(row: ActionWords, evidence: SegmentEvidence) -> float:
+    """Whether the action only changes what is shown, which needs no request."""
+    if evidence.commits or evidence.asks or not evidence.has_network:
+        return 0.0
+    return max((best_likeness(v, _READING_VERBS) for v in row.verbs), default=0.0)
 
 
 def _control_fits(action: CanonicalAction, evidence: SegmentEvidence) -> float:

@@ -232,7 +232,7 @@ class Cutter:
             return first
         if trigger.role in ("menuitem", "option", "menuitemradio") and head is trigger:
             return place
-        if opener.action.type in ("right_click", "long_press"):
+        if opener.action.type in ("right_click", "long_press", "double_click"):
             return place
         if head is not trigger and opener.role in ("button", "menuitem") and opener.field is None:
             return place
