@@ -51,14 +51,16 @@ class Gunzip(io.RawIOBase):
 
     def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # noqa: D102
         try:
-            n = self._gzip.readinto(buffer)
+            # One step at a time: when the end is missing, what came before is not lost.
+            data = self._gzip.read1(len(buffer))
         except EOFError:
             raise DamagedFileError("truncated_gzip", "the gzip stream ends too early") from None
-        except (OSError, zlib.error):
+        except (gzip.BadGzipFile, zlib.error):
             raise DamagedFileError("damaged_gzip", "not a valid gzip stream") from None
-        self._made += n
+        buffer[: len(data)] = data
+        self._made += len(data)
         check_ratio(self._made, self._source.count)
-        return n
+        return len(data)
 
     def close(self) -> None:  # noqa: D102
         if not self.closed:
@@ -129,6 +131,9 @@ class _ZipArchive(Archive):
             if info.flag_bits & 1:
                 refused[name] = "encrypted"
                 continue
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                refused[name] = "unsupported_compression"
+                continue
             try:
                 check_ratio(info.file_size, info.compress_size)
             except DamagedFileError as error:
@@ -157,7 +162,7 @@ class _Guarded(io.RawIOBase):
     def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
         try:
             data = self._member.read(len(buffer))
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError):
             raise DamagedFileError("damaged_archive", "a member is damaged") from None
         buffer[: len(data)] = data
         return len(data)

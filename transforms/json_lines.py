@@ -117,7 +117,8 @@ class Utf8Stream:
     """Reads a stream as UTF-8: a byte order mark is removed, UTF-16 and UTF-32 are transcoded."""
 
     def __init__(self, stream: BinaryIO):
-        self._stream = stream
+        # One raw read at a time: when a damaged stream raises, nothing read before is lost.
+        self._read = getattr(stream, "read1", stream.read)
         self._decoder: codecs.IncrementalDecoder | None = None
         self._ready = b""
         self.encoding = "utf-8"
@@ -146,7 +147,7 @@ class Utf8Stream:
             ready, self._ready = self._ready[:size], self._ready[size:]
             return ready
         while True:
-            data = self._stream.read(size)
+            data = self._read(size)
             made = self._converted(data, final=not data)
             if made or not data:
                 self._ready = made[size:]
