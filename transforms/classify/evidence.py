@@ -90,6 +90,8 @@ class SegmentEvidence(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepFacts, ...]
     trigger: StepFacts
     """The step that decides: the one with the change, else the last that could submit."""
+    opener: StepFacts | None
+    """The click the run begins with, when it isn't the trigger."""
     commits: tuple[Request, ...]
     asks: tuple[Request, ...]
     entries: tuple[FieldEntry, ...]
@@ -151,6 +153,7 @@ def gather(
     return SegmentEvidence(
         steps=steps,
         trigger=trigger,
+        opener=_opener(steps, trigger),
         commits=commits,
         asks=asks,
         entries=entries,
@@ -175,6 +178,11 @@ def _trigger(session: SessionFacts, steps: Sequence[StepFacts]) -> StepFacts:
         if can_submit(step):
             return step
     return steps[-1]
+
+
+def _opener(steps: Sequence[StepFacts], trigger: StepFacts) -> StepFacts | None:
+    first = next((s for s in steps if not s.is_focus_key), trigger)
+    return first if first is not trigger and first.is_click and first.field is None else None
 
 
 def can_submit(step: StepFacts) -> bool:

@@ -8,6 +8,7 @@ already the next step; such a request belongs to the field.
 from __future__ import annotations
 
 import bisect
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -109,6 +110,11 @@ class StepFacts(msgspec.Struct, frozen=True, kw_only=True):
     def commits(self) -> tuple[Request, ...]:
         """The requests that changed something and were not refused."""
         return tuple(r for r in self.requests if is_mutating(r) and not is_refused(r))
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether it asked for a change and the server said no."""
+        return not self.commits and any(is_mutating(r) for r in self.requests)
 
 
 def collect_facts(prepared: PreparedSession) -> tuple[StepFacts, ...]:
@@ -227,13 +233,14 @@ def answer_of(request: Request) -> Any:
     return _parsed(request.response_body, request.response_mime)
 
 
+@functools.lru_cache(256)
 def _parsed(body: str | None, mime: str | None) -> Any:
     if not body:
         return None
     if body.lstrip()[:1] in ("{", "["):
         try:
             return msgspec.json.decode(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
     if "=" in body and (mime is None or "urlencoded" in mime):
         return dict(parse_qsl(body, keep_blank_values=True)) or None

@@ -19,6 +19,8 @@ from transforms.classify.facts import StepFacts, is_mutating, is_refused
 
 READING_REQUEST_WEIGHT = 0.6
 """A GET is often a side effect (a list is loaded again), so alone it is no certain sign."""
+REFUSED_WEIGHT = 0.3
+"""Of input whose request the server refused: it was tried, not done."""
 INPUT_BONUS = 0.1
 """A hint about what the person did beats an equally weighted one about what the page did."""
 
@@ -95,6 +97,8 @@ def _match(facts: StepFacts, hint: Hint) -> HintMatch | None:
             weight *= READING_REQUEST_WEIGHT
     elif hint.event or hint.name or hint.keys:
         weight = min(1.0 + INPUT_BONUS, weight + INPUT_BONUS * weight)
+    if facts.was_refused:
+        weight *= REFUSED_WEIGHT
     return HintMatch(
         hint=hint,
         step=facts.index,

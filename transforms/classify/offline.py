@@ -9,6 +9,8 @@ from schemas.catalogue import Model, Suite
 from schemas.classifications import NONE_ACTION, Candidate, Classification
 from transforms.classify.classifier import SegmentContext
 from transforms.classify.evidence import SegmentEvidence, SessionFacts, gather
+from transforms.classify.page import page_sources
+from transforms.classify.parameters import Filled, fill_parameters
 from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
 from transforms.classify.segment import FULL_HINT
 from transforms.keys import derived_uuid
@@ -17,6 +19,8 @@ MODEL_NAME = "offline-rules"
 VERSION = "1"
 CANDIDATES = 3
 
+SURE_SCORE = 0.6
+"""A required parameter with a weaker score is looked for on the page as well."""
 RULE_CONFIDENCE = 0.93
 """Of a segment that full hints of one action fit and of no other."""
 
@@ -41,12 +45,13 @@ class OfflineClassifier:
         evidence = gather(session, context.segment.step_indices)
         scores = score_actions(words, evidence)
         winner, confidence, source = judge(scores, evidence)
+        filled = self._filled(context, winner, evidence)
         ranked = sorted(scores, key=lambda s: (-s.hinted, -s.probability, s.action.name))
         return Classification(
             segment=context.segment,
             action=winner.action.name if winner else NONE_ACTION,
-            parameters=winner.filled.values if winner else {},
-            evidence=winner.filled.evidence if winner else (),
+            parameters=filled.values if filled else {},
+            evidence=filled.evidence if filled else (),
             confidence=round(confidence, 4),
             confidence_source=source,
             candidates=tuple(
@@ -55,6 +60,24 @@ class OfflineClassifier:
             ),
             model_id=self.model.id,
             model=self.model.name,
+        )
+
+    def _filled(
+        self, context: SegmentContext, winner: Score | None, evidence: SegmentEvidence
+    ) -> Filled | None:
+        """The winner's parameters; what is missing or vague is looked for on the page."""
+        if winner is None:
+            return None
+        required = [p.name for p in winner.action.parameters if p.required]
+        if all(winner.filled.scores.get(name, 0.0) >= SURE_SCORE for name in required):
+            return winner.filled
+        around = page_sources(context.prepared, evidence.trigger)
+        return fill_parameters(
+            winner.action,
+            (*evidence.sources, *around),
+            evidence.trigger,
+            winner.matches,
+            evidence.opener,
         )
 
     def _facts(self, context: SegmentContext) -> tuple[SessionFacts, tuple[ActionWords, ...]]:

@@ -29,6 +29,7 @@ LEAST_SCORE = 0.4
 LEAST_OPTIONAL_SCORE = 0.5
 DISPLAY_WORDS = frozenset(tokens("title name subject label headline caption summary heading text"))
 """Properties by which people call a thing."""
+_SURROUNDINGS = {"row": 0.58, "heading": 0.5, "window": 0.45}
 _DESTINATION = re.compile(r"\b(to|into|in|onto|destination|target|new|ends?)\b", re.I)
 _WORD = re.compile(r"\S+")
 
@@ -58,14 +59,18 @@ def fill_parameters(
     sources: Sequence[Source],
     trigger: StepFacts | None,
     matches: Sequence[HintMatch] = (),
+    opener: StepFacts | None = None,
 ) -> Filled:
     """Returns the best value for each parameter, a source used for one parameter only.
 
     ``from:`` places of the catalogue come first, then places whose names (field label, JSON key)
     resemble the parameter's name or description, then unnamed places (the element's own name, a
-    drop target, the window's title) for required parameters that nothing else fills.
+    drop target, the window's title) for required parameters that nothing else fills. ``opener``
+    is the button that brought up the form: ``Add a card to Backlog`` says which lane.
     """
     own = [*sources, *_captures(matches), *_remainders(action, trigger)]
+    if opener is not None:
+        own += _remainders(action, opener)
     pairs: list[_Pair] = []
     for parameter in action.parameters:
         for source in own:
@@ -84,7 +89,8 @@ def fill_parameters(
     for score, parameter, source, value in pairs:
         if parameter.name in values or id(source) in taken:
             continue
-        if comparable(value) in used and not isinstance(value, bool) and score < 0.7:
+        again = comparable(value) in used and not str(value).startswith("<")
+        if again and not isinstance(value, bool) and score < 0.7:
             continue
         values[parameter.name] = value
         scores[parameter.name] = min(score, 1.0)
@@ -224,8 +230,8 @@ def _unnamed_score(action: CanonicalAction, parameter: ActionParameter, source: 
         return 0.5 + (0.15 if to or not is_object else 0.0)
     if source.kind == "element":
         return 0.5 + (0.15 if is_object else 0.0)
-    if source.kind in ("heading", "window") and parameter.type == "STRING":
-        return (0.5 if source.kind == "heading" else 0.45) if is_object else 0.0
+    if source.kind in ("row", "heading", "window"):
+        return _SURROUNDINGS[source.kind] if is_object else 0.0
     if source.kind in ("field", "select") and len(action.parameters) == 1:
         return 0.45
     return 0.0
@@ -254,8 +260,18 @@ def _captures(matches: Sequence[HintMatch]) -> Iterator[Source]:
 
 def _remainders(action: CanonicalAction, trigger: StepFacts | None) -> Iterator[Source]:
     """What a button's name says beyond the action: ``Rye bread`` of ``Remove Rye bread``."""
-    if trigger is None or not trigger.name or not trigger.is_click:
+    if trigger is None or not trigger.name:
         return
+    if not trigger.is_click and trigger.role not in ("spinbutton", "slider"):
+        return
+    if trigger.action.type == "double_click" and trigger.role not in ("button", "link"):
+        yield Source(
+            kind="element",
+            detail=trigger.name,
+            words=(),
+            value=trigger.name,
+            event_ids=trigger.action.raw_event_ids,
+        )
     known = set(tokens(action.name))
     for parameter in action.parameters:
         known.update(tokens(parameter.name))

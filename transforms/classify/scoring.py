@@ -153,7 +153,9 @@ def score_actions(words: Sequence[ActionWords], evidence: SegmentEvidence) -> tu
     scores = []
     for row in words:
         matches = tuple(m for step in evidence.steps for m in match_hints(step, row.action))
-        filled = fill_parameters(row.action, evidence.sources, evidence.trigger, matches)
+        filled = fill_parameters(
+            row.action, evidence.sources, evidence.trigger, matches, evidence.opener
+        )
         features = _features(row, evidence, filled, words)
         scores.append(
             Score(

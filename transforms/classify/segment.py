@@ -20,7 +20,13 @@ from transforms.classify.hints import match_hints
 from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
 from transforms.classify.sources import leaves
 from transforms.classify.values import comparable
-from transforms.classify.words import coverage, tokens
+from transforms.classify.words import (
+    best_likeness,
+    coverage,
+    name_tokens,
+    similarity,
+    tokens,
+)
 from transforms.keys import derived_uuid
 
 FULL_HINT = 0.95
@@ -95,6 +101,8 @@ class Cutter:
         facts = self.facts[position]
         if self._goes_on(position):
             return False
+        if facts.was_refused:
+            return False
         hinted = self.hinted[position] >= FULL_HINT
         if facts.commits and (hinted or not _is_typing(facts)):
             return not self._is_refused_by_words(position, free)
@@ -148,19 +156,40 @@ class Cutter:
         facts = self.facts[position]
         if not (facts.is_entry or facts.is_toggle):
             return False
-        for later in self.facts[position + 1 :]:
+        for place in range(position + 1, len(self.facts)):
+            later = self.facts[place]
             if later.view != facts.view:
                 return False
-            for request in later.commits:
-                keys = [w for k, _ in leaves(body_of(request)) for w in tokens(k)]
-                if coverage(tokens(facts.name), keys) > 0.3:
-                    return True
-                sent = {comparable(v) for _, v in leaves(body_of(request))}
-                values = {comparable(v) for v in (facts.action.text, facts.action.field_value) if v}
-                return bool(sent & values)
+            if later.commits:
+                return self._is_sent(facts, later)
             if not self.session.has_network and later.is_click and later.role == "button":
-                return True
+                return self._takes(later, facts)
         return False
+
+    def _is_sent(self, facts: StepFacts, trigger: StepFacts) -> bool:
+        """Whether a trigger's requests carry a field's value, or a key that names the field."""
+        bodies = [body_of(r) for r in trigger.commits]
+        keys = [w for body in bodies for k, _ in leaves(body) for w in name_tokens(k)]
+        if facts.name and coverage(name_tokens(facts.name), keys) > 0.3:
+            return True
+        sent = {comparable(v) for body in bodies for _, v in leaves(body)}
+        return bool(sent & _entered(facts))
+
+    def _takes(self, trigger: StepFacts, facts: StepFacts) -> bool:
+        """Whether an action that a trigger may be has a parameter for a field."""
+        rows = [row for row in self.words if match_hints(trigger, row.action)]
+        head = tokens(trigger.name)[:2]
+        if not rows:
+            rows = [
+                row for row in self.words if max(best_likeness(v, head) for v in row.verbs) >= 0.6
+            ]
+        label = name_tokens(facts.name)
+        return any(
+            max(similarity(label, name_tokens(p.name)), similarity(label, tokens(p.description)))
+            > 0.4
+            for row in rows or self.words
+            for p in row.action.parameters
+        )
 
     def _leave(self, position: int) -> int:
         """Takes in the key that leaves the field whose change ends a segment."""
@@ -212,13 +241,11 @@ class Cutter:
             return False
         if not (facts.is_entry or facts.is_toggle):
             return False
-        values = {comparable(v) for v in (facts.action.text, facts.action.field_value) if v}
         if sent is not None:
-            if values & sent:
+            if _entered(facts) & sent:
                 return True
-            keys = [w for r in trigger.commits for k, _ in leaves(body_of(r)) for w in tokens(k)]
-            return facts.view == trigger.view and coverage(tokens(facts.name), keys) > 0.3
-        return facts.view == trigger.view and not trigger.requests
+            return facts.view == trigger.view and self._is_sent(facts, trigger)
+        return facts.view == trigger.view and self._takes(trigger, facts)
 
     def _with_opener(self, free: int, first: int, position: int) -> int:
         """Takes in the button that brought up the form, menu or question."""
@@ -248,6 +275,12 @@ class Cutter:
 
 def _is_typing(facts: StepFacts) -> bool:
     return facts.is_entry and not facts.enter and facts.action.type != "select"
+
+
+def _entered(facts: StepFacts) -> set[str]:
+    """Comparable forms of what a step put into its field; placeholders tell nothing."""
+    values = (facts.action.text, facts.action.field_value)
+    return {comparable(v) for v in values if v and not v.startswith("<")}
 
 
 def _sent_values(facts: StepFacts) -> set[str] | None:

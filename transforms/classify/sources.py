@@ -20,7 +20,7 @@ from transforms.classify.facts import (
     split_url,
 )
 from transforms.classify.values import comparable
-from transforms.classify.words import head_tokens, name_tokens, tokens
+from transforms.classify.words import head_tokens, name_tokens, similarity, tokens
 
 MAX_DEPTH = 12
 MAX_LEAVES = 2_000
@@ -36,6 +36,7 @@ PRIORS = {
     "remainder": 0.75,
     "element": 0.75,
     "entity": 0.7,
+    "row": 0.65,
     "heading": 0.6,
     "window": 0.5,
     "url": 0.45,
@@ -280,6 +281,11 @@ def linked(sources: Sequence[Source]) -> list[Source]:
     saw; the key's own source is dropped.
     """
     fields = [s for s in sources if s.kind in ("field", "select")]
+
+    def telling(text: str, words: bool) -> bool:
+        """Short values and placeholders (``<REDACTED>``) are too common to tell by themselves."""
+        return words or (len(text) > 1 and not text.startswith("<"))
+
     alias: dict[int, list[str]] = {}
     dropped: set[int] = set()
     for source in sources:
@@ -288,7 +294,7 @@ def linked(sources: Sequence[Source]) -> list[Source]:
         sent = comparable(source.value)
         for field in fields:
             same = sent and sent in (comparable(field.value), comparable(field.inner or ""))
-            if same and (len(sent) > 1 or set(field.words) & set(source.words)):
+            if same and telling(sent, similarity(field.words, source.words) > 0.3):
                 alias.setdefault(id(field), []).extend(source.words)
                 if source.words:
                     dropped.add(id(source))
