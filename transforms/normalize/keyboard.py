@@ -91,27 +91,36 @@ class Keyboard:
             return
         draft = Draft("press", place, event, tab)
         draft.key, draft.keys = name, (name,)
-        self.modifiers[name] = self.held[_identity(event, name)] = _Held(
-            draft, name, event.timestamp_us
-        )
+        identity = _identity(event, name)
+        self._displace(identity)
+        self.modifiers[name] = self.held[identity] = _Held(draft, name, event.timestamp_us)
+
+    def _displace(self, identity: str) -> None:
+        """Ends a modifier whose place another key takes without a release."""
+        held = self.held.pop(identity, None)
+        if held is not None and held.key in _MODIFIER_SET:
+            self.modifiers.pop(held.key, None)
+            self._end_modifier(held)
+            held.draft.root.flags.add("missing_release")
 
     def _modifier_up(self, place: int, event: Event, held: _Held) -> None:
         self.modifiers.pop(held.key, None)
         held.draft.add(place)
+        if not held.adopted:
+            held.draft.end_us = event.timestamp_us
+        self._end_modifier(held)
+
+    def _end_modifier(self, held: _Held) -> None:
+        """A modifier that nothing used was pressed for its own sake, except Shift in a text."""
         if held.adopted:
             return
-        tab = held.draft.tab
-        run = tab.run
+        run = held.draft.tab.run
         if run is not None and held.key == "Shift":
-            held.draft.merge_into(run.draft)  # Shift alone, between two letters: nothing happens
-        else:
-            held.draft.end_us = event.timestamp_us
-            self._register(held.draft)
-
-    def _register(self, draft: Draft) -> None:
-        if draft.tab.run is not None:
-            self.assembly.close_run(draft.tab)
-        self.assembly.register(draft)
+            held.draft.merge_into(run.draft)
+            return
+        if run is not None:
+            self.assembly.close_run(held.draft.tab)
+        self.assembly.register(held.draft)
 
     # Down ----------------------------------------------------------------------------------
 
@@ -157,6 +166,7 @@ class Keyboard:
             draft = self._named(place, event, tab, key, active)
         if repeats:
             draft.flags.add("auto_repeat")
+        self._displace(identity)
         self.held[identity] = _Held(draft, key, event.timestamp_us)
 
     def _press(
@@ -336,8 +346,8 @@ class Keyboard:
     def finish(self) -> None:
         """Ends the recording: what is still held was never released."""
         for held in self.held.values():
-            if held.key in _MODIFIER_SET and not held.adopted:
-                self._register(held.draft)
+            if held.key in _MODIFIER_SET:
+                self._end_modifier(held)
             if self.assembly.habits.keyups:
                 held.draft.root.flags.add("missing_release")
 
