@@ -190,7 +190,7 @@ def can_submit(step: StepFacts) -> bool:
     action = step.action
     if step.is_toggle or step.enter or step.chord in SUBMIT_CHORDS:
         return True
-    if action.type in ("select", "drag"):
+    if action.type == "select" or step.is_drop or (action.type == "drag" and step.is_entry):
         return True
     if action.type == "press" and len(action.keys) > 1:
         return not step.is_focus_key and action.keys[0] != "Shift"

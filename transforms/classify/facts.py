@@ -102,6 +102,14 @@ class StepFacts(msgspec.Struct, frozen=True, kw_only=True):
         return self.role == "slider" and self.action.type in ("drag", "swipe", "click", "tap")
 
     @property
+    def is_drop(self) -> bool:
+        """Whether something was dragged onto something else (not: text was selected)."""
+        start, end = self.action.target or self.action.element, self.action.end_target
+        if self.action.type != "drag" or end is None or self.role == "slider":
+            return False
+        return start is None or (start.selector, start.bounds) != (end.selector, end.bounds)
+
+    @property
     def is_focus_key(self) -> bool:
         """Whether it only moves the focus."""
         return self.chord in FOCUS_CHORDS

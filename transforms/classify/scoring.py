@@ -42,23 +42,25 @@ FEATURES = (
 )
 WEIGHTS: dict[str, float] = {
     "verb_on_button": 1.22,
-    "verb_in_path": 2.03,
-    "verb_of_method": 0.46,
+    "verb_in_path": 1.99,
+    "verb_of_method": 0.47,
     "object_in_path": -0.42,
     "object_around": -0.13,
-    "words_of_description": 3.81,
-    "required_filled": 1.56,
-    "parameter_fit": 0.42,
-    "entries_explained": 0.72,
-    "control_fits": 1.27,
-    "foreign_verb": -0.93,
-    "whole_name": 0.90,
-    "button_explained": 0.30,
-    "path_explained": 0.47,
-    "keys_explained": 3.44,
-    "method_conflicts": -1.54,
-    "reads_silently": 0.96,
+    "words_of_description": 3.62,
+    "required_filled": 1.57,
+    "parameter_fit": 0.31,
+    "entries_explained": 0.75,
+    "control_fits": 1.54,
+    "foreign_verb": -0.72,
+    "whole_name": 0.95,
+    "button_explained": 0.32,
+    "path_explained": 0.52,
+    "keys_explained": 3.36,
+    "method_conflicts": -1.50,
+    "reads_silently": 1.00,
 }
+HINT_WEIGHT = 3.0
+"""Of hints, in the logit; full ones decide before it comes to that."""
 NONE_FEATURES = (
     "bias",
     "no_request",
@@ -67,15 +69,17 @@ NONE_FEATURES = (
     "navigates",
     "gives_up",
     "cannot_submit",
+    "unrecorded_network",
 )
 NONE_WEIGHTS: dict[str, float] = {
-    "bias": 6.51,
-    "no_request": 0.52,
-    "silent_network": 2.85,
-    "no_entry": -1.19,
-    "navigates": 3.10,
-    "gives_up": 2.76,
-    "cannot_submit": -1.01,
+    "bias": 6.63,
+    "no_request": 1.24,
+    "silent_network": 2.10,
+    "no_entry": -1.41,
+    "navigates": 3.11,
+    "gives_up": 2.73,
+    "cannot_submit": -0.94,
+    "unrecorded_network": -0.86,
 }
 
 _METHOD_VERBS = {
@@ -88,6 +92,7 @@ _METHOD_VERBS = {
 _READING_VERBS = tokens("search find filter sort show hide view limit narrow")
 _GIVING_UP = frozenset(tokens("cancel close back discard never dismiss skip keep undo"))
 _TOGGLE_VERBS = tokens("toggle switch enable disable mark set filter show flag turn")
+_DRAG_VERBS = tokens("move transfer reorder reschedule shift drag sort arrange change")
 _CHOICE_VERBS = tokens("sort order choose select assign set change move filter pick")
 
 
@@ -157,13 +162,15 @@ def score_actions(words: Sequence[ActionWords], evidence: SegmentEvidence) -> tu
             row.action, evidence.sources, evidence.trigger, matches, evidence.opener
         )
         features = _features(row, evidence, filled, words)
+        hinted = _hint_strength(matches)
+        logit = sum(WEIGHTS[name] * value for name, value in zip(FEATURES, features))
         scores.append(
             Score(
                 action=row.action,
                 matches=matches,
-                hinted=_hint_strength(matches),
+                hinted=hinted,
                 features=features,
-                logit=sum(WEIGHTS[name] * value for name, value in zip(FEATURES, features)),
+                logit=logit + HINT_WEIGHT * min(hinted, 1.0),
                 filled=filled,
             )
         )
@@ -193,6 +200,7 @@ def none_features(evidence: SegmentEvidence) -> tuple[float, ...]:
         float(evidence.trigger.role in ("link", "tab") and not evidence.commits),
         float(quiet and bool(evidence.head) and evidence.head[0] in _GIVING_UP),
         float(not can_submit(evidence.trigger) and not evidence.commits),
+        float(not evidence.has_network),
     )
 
 
@@ -303,6 +311,8 @@ def _control_fits(action: CanonicalAction, evidence: SegmentEvidence) -> float:
         return max(
             (likeness(v, w) for v in verb for w in tokens("search find filter")), default=0.0
         )
+    if trigger.action.type == "drag" and trigger.is_drop:
+        return max((best_likeness(v, _DRAG_VERBS) for v in verb), default=0.0)
     entries = [e for e in evidence.entries if e.kind != "toggle"]
     texts = [p for p in action.parameters if p.type != "BOOLEAN"]
     if entries and texts:
