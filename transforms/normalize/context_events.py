@@ -70,6 +70,7 @@ class ContextEvents:
         draft = self.assembly.begin("navigate", place, event, tab)
         draft.text = event.url or event.text or event.value
         draft.target = None
+        self.keyboard.adopt_all(draft, event.timestamp_us)
         if not tab.used:
             tab.opened_by = draft
 
@@ -127,6 +128,7 @@ class ContextEvents:
         draft = self.assembly.begin("switch_tab", place, event, tab)
         if before is not None:
             draft.url, draft.window, draft.viewport = before.url, before.window, before.viewport
+        self.keyboard.adopt_all(draft, event.timestamp_us)
         self._name(draft, event, tab)
 
     @staticmethod

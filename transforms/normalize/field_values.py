@@ -71,6 +71,8 @@ class FieldValues:
                 self._hold(draft, tab, key, value)
                 return
         composing = tab.composing or info.get("is_composing") is True
+        if tab.run is not None and tab.run.tail and not how.startswith("delete"):
+            self._confirm_break(tab.run, event, key)
         run = self.keyboard.open_run(event, tab, target)
         if run is None and latest is not None and latest.is_same_field(key) and since <= AT_ONCE_US:
             is_typing = how.startswith("insert") and event.text and not composing
@@ -95,9 +97,8 @@ class FieldValues:
             run.composition = event.text if event.text is not None else run.composition
         elif run.pending:
             self._credit(run, event)
-        elif run.tail and run.tail[-1].key in ("Enter", "Tab"):
-            run.confirm()
-            run.has_keys = True
+        elif run.confirmed_us == event.timestamp_us:
+            pass
         elif event.text and (not how or how.startswith("insert")):
             run.insert(event.text)
             run.has_keys = True
@@ -107,10 +108,20 @@ class FieldValues:
             run.insert("\n")
             run.has_keys = True
         if value is not None:
-            run.value = value
+            run.hold(value)
             if run.field is not None:
                 tab.values[run.field] = value
                 tab.edits[run.field] = run.draft
+
+    @staticmethod
+    def _confirm_break(run: TypingRun, event: Event, key: object) -> None:
+        """An input event right after Enter or Tab says that the key became text."""
+        stroke = run.tail[-1]
+        at_once = event.timestamp_us - stroke.start_us <= AT_ONCE_US
+        if at_once and stroke.key in ("Enter", "Tab") and stroke.is_same_field(key):
+            run.confirm()
+            run.has_keys = True
+            run.confirmed_us = event.timestamp_us
 
     @staticmethod
     def _credit(run: TypingRun, event: Event) -> None:

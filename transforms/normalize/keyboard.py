@@ -83,6 +83,12 @@ class Keyboard:
                     held.draft.merge_into(draft)
                     held.adopted = True
 
+    def adopt_all(self, draft: Draft, us: int) -> None:
+        """Gives held modifiers to an action that the browser carried out for a chord it ate."""
+        for name, held in self.modifiers.items():
+            if not held.adopted and us - held.us <= MODIFIER_STALE_US:
+                self.adopt(draft, frozenset((name,)), us)
+
     def _modifier_down(self, place: int, event: Event, tab: TabState, name: str) -> None:
         held = self.modifiers.get(name)
         if held is not None:

@@ -105,6 +105,7 @@ class TypingRun:
         "answered",
         "before",
         "composition",
+        "confirmed_us",
         "draft",
         "field",
         "has_keys",
@@ -132,6 +133,8 @@ class TypingRun:
         self.pending: list[str] = []
         """Texts of keys that no input event has confirmed yet; empty string: a deletion."""
         self.last_us = draft.start_us
+        self.confirmed_us: int | None = None
+        """When an input event last said that Enter or Tab became text."""
         self._buffer = _Buffer()
         self._trial: _Buffer | None = None
         self._tail: list[Draft] = []
@@ -174,6 +177,17 @@ class TypingRun:
         if len(self.pending) >= 64:
             del self.pending[:32]
         self.pending.append(text)
+
+    def hold(self, value: str) -> None:
+        """Takes the whole value of the field, as it is now."""
+        if self.value is None and self.before is None and self.has_keys:
+            # The first one also tells what stood there before.
+            text = self.text
+            if value.endswith(text):
+                self.before = value[: len(value) - len(text)]
+            elif value.startswith(text):
+                self.before = value[len(text) :]
+        self.value = value
 
     def attempt(self, stroke: Draft) -> bool:
         """Takes a caret move, Enter or Tab on trial; False when it cannot belong to the run."""
