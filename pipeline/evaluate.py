@@ -266,12 +266,34 @@ def _matches(
 
 
 def _span(action: TruthAction, lines: Sequence[EventLine]) -> frozenset[str]:
-    """The counted events from the first to the last of a truth action, in the order of time."""
-    ids = [line.id for line in lines]
-    if action.first_event_id not in ids or action.last_event_id not in ids:
+    """The counted events from the first to the last of a truth action, in the order of time.
+
+    The PrivacyFilter takes the key events of sensitive texts out of the table. An end that is
+    missing is stood in for by the nearest event inside, as far as ids are numbered.
+    """
+    places = {line.id: place for place, line in enumerate(lines)}
+    first = places.get(action.first_event_id)
+    last = places.get(action.last_event_id)
+    if first is None:
+        later = [i for i in places if _is_before(action.first_event_id, i)]
+        first = places[min(later, key=_numbered)] if later else None
+    if last is None:
+        earlier = [i for i in places if _is_before(i, action.last_event_id)]
+        last = places[max(earlier, key=_numbered)] if earlier else None
+    if first is None or last is None:
         return frozenset({action.first_event_id, action.last_event_id})
-    first, last = ids.index(action.first_event_id), ids.index(action.last_event_id)
     return frozenset(line.id for line in lines[first : last + 1] if line.counts)
+
+
+def _numbered(event_id: str) -> tuple[str, int]:
+    """An id as (prefix, number); an id without a number counts as number -1."""
+    match = re.fullmatch(r"(.*?)(\d+)", event_id)
+    return (match[1], int(match[2])) if match else (event_id, -1)
+
+
+def _is_before(a: str, b: str) -> bool:
+    (prefix_a, number_a), (prefix_b, number_b) = _numbered(a), _numbered(b)
+    return prefix_a == prefix_b and 0 <= number_a < number_b
 
 
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:

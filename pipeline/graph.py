@@ -45,7 +45,7 @@ def build_graph(
         | "ReadTraces" >> ReadTraces(run.limits, run.rules, o.fail_fast)
         | "NormalizeEvents" >> NormalizeEvents(o.fail_fast)
         | "MatchObservations" >> MatchObservations(run.match, o.fail_fast)
-        | "LocateSensitive" >> LocateSensitive(run.privacy, o.fail_fast)
+        | "LocateSensitive" >> LocateSensitive(run.privacy, run.keys, o.fail_fast)
         | "Redact" >> Redact(run.privacy, run.publishing, run.keys, o.fail_fast)
         | "WritePrepared" >> WritePrepared(run.checkpoints, o.private_root, run.keys)
     )

@@ -21,6 +21,8 @@ from transforms.ingest.network import ConfigError, NetworkRules, load_network_ru
 from transforms.ingest.read import ReadLimits
 from transforms.keys import ProjectKeyError, keyed_hex, load_project_key, stable_hash
 from transforms.normalize.match import MatchSettings
+from transforms.privacy.config import ScrubberConfigError, load_scrubber_config
+from transforms.privacy.pixels.settings import PixelSettings
 from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.synthesize.examples import SynthesisSettings
 from transforms.synthesize.targets import TARGETS, ImageSource, rows_to_arrow
@@ -34,6 +36,7 @@ class RunSettings:
     run_id: str
     catalogue: Catalogue
     rules: NetworkRules
+    privacy: PrivacySettings
     keys: CheckpointKeys
     writing: str
     """Hash of what only decides how a version is written."""
@@ -86,11 +89,6 @@ class RunSettings:
         return functools.partial(rows_to_arrow, images=self.options.images)
 
     @property
-    def privacy(self) -> PrivacySettings:
-        """Settings of the PrivacyFilter."""
-        return PrivacySettings(enabled=self.options.privacy == "on")
-
-    @property
     def publishing(self) -> PublishSettings:
         """How frames are published."""
         o = self.options
@@ -139,11 +137,15 @@ def resolve(options: Options) -> RunSettings:
     try:
         catalogue = load_catalogue(options.suite or "")
         rules = load_network_rules(options.network_rules)
+        privacy = privacy_settings(options)
         project_key = load_project_key(options.project_key_file)
-    except (CatalogueError, ConfigError, ProjectKeyError) as error:
+    except (CatalogueError, ConfigError, ScrubberConfigError, ProjectKeyError) as error:
         raise UsageError(str(error)) from None
     check_against_catalogue(options, catalogue)
-    prepared = affecting(options, "prepared") | {"code": code_version("prepared")}
+    prepared = affecting(options, "prepared") | {
+        "code": code_version("prepared"),
+        "ocr": ocr_fingerprint(privacy),
+    }
     result = affecting(options, "result") | {
         "code": code_version("result"),
         "catalogue": catalogue.fingerprint,
@@ -163,10 +165,36 @@ def resolve(options: Options) -> RunSettings:
         run_id=new_run_id(),
         catalogue=catalogue,
         rules=rules,
+        privacy=privacy,
         keys=keys,
         writing=stable_hash(version),
         config_hash=stable_hash(prepared, result, version),
     )
+
+
+def privacy_settings(options: Options) -> PrivacySettings:
+    """Returns the PrivacyFilter's settings; an explicit --visual that needs OCR must have it."""
+    if options.privacy == "off":
+        return PrivacySettings(None)
+    scrubber = load_scrubber_config(options.scrubber_config)
+    if options.visual not in (None, "withhold", "off"):
+        from transforms.privacy.pixels.models import locate_models, models_folder
+
+        if locate_models(models_folder()) is None:
+            raise UsageError(
+                f"--visual={options.visual} needs the OCR engine: install tracemill[ocr], or use "
+                "--visual=withhold"
+            )
+    return PrivacySettings(scrubber, PixelSettings(mode=options.visual or "blur"))
+
+
+def ocr_fingerprint(privacy: PrivacySettings) -> str:
+    """Names the networks that read pixels: others read other text, so they affect *prepared*."""
+    if not privacy.enabled or privacy.pixels.mode in ("withhold", "off"):
+        return ""
+    from transforms.privacy.pixels.models import engine_fingerprint, models_folder
+
+    return engine_fingerprint(models_folder())
 
 
 def check_against_catalogue(options: Options, catalogue: Catalogue) -> None:

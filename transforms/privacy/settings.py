@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 
+from transforms.privacy.config import ScrubberConfig
+from transforms.privacy.pixels.settings import PixelSettings
+
 
 @dataclasses.dataclass(frozen=True)
 class PrivacySettings:
-    """How the PrivacyFilter works in this run."""
+    """How the PrivacyFilter works in this run; ``scrubber`` None is ``--privacy=off``."""
 
-    enabled: bool = True
+    scrubber: ScrubberConfig | None
+    pixels: PixelSettings = PixelSettings()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is filtered at all."""
+        return self.scrubber is not None
 
 
 @dataclasses.dataclass(frozen=True)

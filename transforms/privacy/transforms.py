@@ -8,30 +8,38 @@ publishes what was recorded; both stay in the graph.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
 
 from schemas.work import SessionWork
 from transforms.checkpoints import CheckpointKeys
-from transforms.dom import DomDefect, parse_dom, to_text
+from transforms.dom import to_text
+from transforms.privacy.filter import privacy_filter
 from transforms.privacy.publish import unscrubbed
 from transforms.privacy.settings import PrivacySettings, PublishSettings
-from transforms.session_files import DamagedFileError, open_session_files
+from transforms.privacy.snapshots import read_snapshots
+from transforms.session_files import open_session_files
 from transforms.stage import SessionDoFn
-
-MAX_DOM_BYTES = 20 << 20
 
 
 class _LocateSensitive(SessionDoFn):
     stage = "LocateSensitive"
 
-    def __init__(self, settings: PrivacySettings, fail_fast: bool):
+    def __init__(self, settings: PrivacySettings, keys: CheckpointKeys, fail_fast: bool):
         super().__init__(fail_fast)
-        self.settings = settings
+        self.settings, self.keys = settings, keys
+
+    def setup(self) -> None:
+        if self.settings.enabled:
+            self.filter = privacy_filter(self.settings)
 
     def apply(self, work: SessionWork) -> SessionWork:
-        return work
+        return self.filter.locate(work, self.keys) if self.settings.enabled else work
+
+    def decisions(self, work: SessionWork) -> dict[str, Any]:
+        return dict(work.findings.counts) if work.findings else {}
 
     def size_in(self, work: SessionWork) -> int:
         return len(work.steps)
@@ -45,12 +53,13 @@ class LocateSensitive(beam.PTransform):
     """Finds what is personal in each session's texts and pixels; changes nothing."""
 
     settings: PrivacySettings
+    keys: CheckpointKeys
     fail_fast: bool = False
 
     def expand(self, sessions: Any) -> Any:
         """SessionWork with steps → with findings (in memory only)."""
         return sessions | "LocateInSession" >> beam.ParDo(
-            _LocateSensitive(self.settings, self.fail_fast)
+            _LocateSensitive(self.settings, self.keys, self.fail_fast)
         ).with_output_types(SessionWork)
 
 
@@ -67,9 +76,24 @@ class _Redact(SessionDoFn):
         super().__init__(fail_fast)
         self.settings, self.publishing, self.keys = settings, publishing, keys
 
+    def setup(self) -> None:
+        if self.settings.enabled:
+            self.filter = privacy_filter(self.settings)
+
+    def process(self, work: SessionWork) -> Iterator[SessionWork]:
+        if work.failed and self.settings.enabled:
+            yield self.filter.redact_failed(work, self.keys)
+        else:
+            yield from super().process(work)
+
     def apply(self, work: SessionWork) -> SessionWork:
+        if self.settings.enabled:
+            return self.filter.redact(work, self.keys, self.publishing)
         files = open_session_files(work.ref)
-        return unscrubbed(work, files, _dom_texts(work, files), self.keys, self.publishing)
+        formats = {s.file: s.format for s in work.trace.dom}
+        trees = read_snapshots(work.trace, files)
+        texts = {file: to_text(tree, formats[file]) for file, tree in trees.items()}
+        return unscrubbed(work, files, texts.get, self.keys, self.publishing)
 
     def size_in(self, work: SessionWork) -> int:
         return len(work.steps)
@@ -79,24 +103,6 @@ class _Redact(SessionDoFn):
 
     def decisions(self, work: SessionWork) -> dict[str, Any]:
         return {"frames": len(work.prepared.frame_ids)} if work.prepared else {}
-
-
-def _dom_texts(work: SessionWork, files: Any) -> Any:
-    """Returns snapshot file → its text, in one canonical form; None for what isn't one."""
-    snapshots = {s.file: s for s in work.trace.dom} if work.trace else {}
-
-    def text(file: str) -> str | None:
-        snapshot = snapshots[file]
-        try:
-            data = snapshot.inline
-            tree = parse_dom(
-                files.read(file, MAX_DOM_BYTES) if data is None else data, snapshot.format
-            )
-        except (DomDefect, DamagedFileError):
-            return None
-        return to_text(tree, snapshot.format)
-
-    return text
 
 
 @dataclasses.dataclass
