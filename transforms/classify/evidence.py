@@ -36,6 +36,11 @@ from transforms.classify.words import tokens
 SUBMIT_CHORDS = frozenset({"Enter", "Control+Enter", "Meta+Enter", "Control+s", "Meta+s"})
 
 
+_EDITING_KEYS = frozenset(
+    "a c v x z y f End Home PageUp PageDown Backspace Delete Insert Tab Space".split()
+    + "ArrowUp ArrowDown ArrowLeft ArrowRight Control Shift Alt Meta".split()
+)
+"""With a modifier these move, select or edit; they finish nothing."""
 _PASSIVE = frozenset({"navigate", "switch_tab", "scroll", "wait", "swipe", "pinch"})
 """What is loaded on these is no answer to anything a person entered."""
 
@@ -193,7 +198,7 @@ def can_submit(step: StepFacts) -> bool:
     if action.type == "select" or step.is_drop or (action.type == "drag" and step.is_entry):
         return True
     if action.type == "press" and len(action.keys) > 1:
-        return not step.is_focus_key and action.keys[0] != "Shift"
+        return action.keys[0] != "Shift" and action.keys[-1] not in _EDITING_KEYS
     return step.is_click and step.field is None and bool(step.name) and step.role not in ("img",)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from schemas.catalogue import Model, Suite
 from schemas.classifications import NONE_ACTION, Candidate, Classification
 from transforms.classify.classifier import SegmentContext
-from transforms.classify.evidence import SegmentEvidence, SessionFacts, gather
+from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather
 from transforms.classify.page import page_sources
 from transforms.classify.parameters import Filled, fill_parameters
 from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
@@ -19,6 +19,8 @@ MODEL_NAME = "offline-rules"
 VERSION = "1"
 CANDIDATES = 3
 
+IDLE_CONFIDENCE = 0.98
+"""That steps in which nothing was pressed or entered are no action."""
 SURE_SCORE = 0.6
 """A required parameter with a weaker score is looked for on the page as well."""
 RULE_CONFIDENCE = 0.93
@@ -94,8 +96,16 @@ def judge(scores: Sequence[Score], evidence: SegmentEvidence) -> tuple[Score | N
     full = [s for s in scores if s.hinted >= FULL_HINT]
     if full:
         return _judge_hinted(full, evidence)
-    none = 1 - sum(s.probability for s in scores)
-    best = max(scores, key=lambda s: (s.probability + 0.3 * s.hinted, s.action.name))
+    none = max(1 - sum(s.probability for s in scores), 0.0)
+    if not any(s.commits or can_submit(s) or s.is_entry for s in evidence.steps):
+        return None, max(none, IDLE_CONFIDENCE), "lexical"
+    if not any(s.commits or can_submit(s) for s in evidence.steps) and not evidence.asks:
+        # Something was entered and never sent: at most a change of what is shown.
+        scores = [s for s in scores if s.reads]
+        none = 1 - sum(s.probability for s in scores)
+        if not scores:
+            return None, none, "lexical"
+    best = max(scores, key=lambda s: (s.probability, s.action.name))
     if none >= best.probability:
         return None, none, "lexical"
     return best, best.probability, "lexical"

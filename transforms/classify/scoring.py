@@ -118,6 +118,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[float, ...]
     logit: float
     filled: Filled
+    reads: bool = False
+    """Whether it only changes what is shown (search, filter, sort)."""
     probability: float = 0.0
     """Lexical probability among all actions and ``none``."""
 
@@ -172,6 +174,7 @@ def score_actions(words: Sequence[ActionWords], evidence: SegmentEvidence) -> tu
                 features=features,
                 logit=logit + HINT_WEIGHT * min(hinted, 1.0),
                 filled=filled,
+                reads=_reading_verb(row) >= 0.6,
             )
         )
     none = none_logit(evidence)
@@ -288,6 +291,10 @@ def _reads_silently(row: ActionWords, evidence: SegmentEvidence) -> float:
     """Whether the action only changes what is shown, which needs no request."""
     if evidence.commits or evidence.asks or not evidence.has_network:
         return 0.0
+    return _reading_verb(row)
+
+
+def _reading_verb(row: ActionWords) -> float:
     return max((best_likeness(v, _READING_VERBS) for v in row.verbs), default=0.0)
 
 

@@ -122,18 +122,27 @@ class Cutter:
 
     def _is_likely(self, position: int, free: int) -> bool:
         first = self.grow(free, position)
-        best = self._best(first, position)
-        none = 1 - sum(s.probability for s in self._scores(first, position))
-        return best.probability >= none
+        scores = self._scores(first, position)
+        best = max(scores, key=lambda s: s.probability)
+        if best.probability < 1 - sum(s.probability for s in scores):
+            return False
+        return bool(self.facts[position].commits) or not self._opens(best, first, position)
+
+    def _opens(self, best: Score, first: int, position: int) -> bool:
+        """Whether what follows shows that a form was only opened, or is still being filled."""
+        after = next((f for f in self.facts[position + 1 :] if f.action.type not in _IDLE), None)
+        if after is None or after.field is None or after.action.tab is None:
+            return False
+        if self.facts[position].field is not None:
+            return False
+        filled = {f.field for f in self.facts[first:position] if f.is_entry}
+        return bool(best.filled.missing) or after.field in filled
 
     def _scores(self, first: int, last: int) -> tuple[Score, ...]:
         return score_actions(self.words, self._evidence(first, last))
 
     def _evidence(self, first: int, last: int) -> SegmentEvidence:
         return gather(self.session, self.indices[first : last + 1])
-
-    def _best(self, first: int, last: int) -> Score:
-        return max(self._scores(first, last), key=lambda s: (s.hinted, s.probability))
 
     def _goes_on(self, position: int) -> bool:
         """Whether the same field is changed further: only its last value counts."""
@@ -173,7 +182,7 @@ class Cutter:
         if facts.name and coverage(name_tokens(facts.name), keys) > 0.3:
             return True
         sent = {comparable(v) for body in bodies for _, v in leaves(body)}
-        return bool(sent & _entered(facts))
+        return bool(sent & _entered(facts, placeholders=True))
 
     def _takes(self, trigger: StepFacts, facts: StepFacts) -> bool:
         """Whether an action that a trigger may be has a parameter for a field."""
@@ -277,10 +286,13 @@ def _is_typing(facts: StepFacts) -> bool:
     return facts.is_entry and not facts.enter and facts.action.type != "select"
 
 
-def _entered(facts: StepFacts) -> set[str]:
-    """Comparable forms of what a step put into its field; placeholders tell nothing."""
+def _entered(facts: StepFacts, placeholders: bool = False) -> set[str]:
+    """Comparable forms of what a step put into its field.
+
+    Placeholders (``<REDACTED>``) are all alike, so they count only when asked for.
+    """
     values = (facts.action.text, facts.action.field_value)
-    return {comparable(v) for v in values if v and not v.startswith("<")}
+    return {comparable(v) for v in values if v and (placeholders or not v.startswith("<"))}
 
 
 def _sent_values(facts: StepFacts) -> set[str] | None:
