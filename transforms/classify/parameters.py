@@ -27,8 +27,11 @@ from transforms.classify.words import (
 LEAST_SCORE = 0.4
 """Weaker pairs of parameter and source are no answer."""
 LEAST_OPTIONAL_SCORE = 0.5
-DISPLAY_WORDS = frozenset(tokens("title name subject label headline caption summary heading text"))
+DISPLAY_WORDS = frozenset(tokens("title name subject label headline caption"))
 """Properties by which people call a thing."""
+AGREEMENT_BONUS = 0.12
+_GENERIC_VERBS = tokens("open show view edit more details options actions menu select choose close")
+"""What buttons say whatever the application does."""
 _SURROUNDINGS = {"row": 0.58, "heading": 0.5, "window": 0.45}
 _DESTINATION = re.compile(r"\b(to|into|in|onto|destination|target|new|ends?)\b", re.I)
 _WORD = re.compile(r"\S+")
@@ -68,13 +71,16 @@ def fill_parameters(
     drop target, the window's title) for required parameters that nothing else fills. ``opener``
     is the button that brought up the form: ``Add a card to Backlog`` says which lane.
     """
-    own = [*sources, *_captures(matches), *_remainders(action, trigger)]
+    own = [*sources, *_captures(action, matches), *_remainders(action, trigger)]
     if opener is not None:
         own += _remainders(action, opener)
+    told = _agreeing(own)
     pairs: list[_Pair] = []
     for parameter in action.parameters:
         for source in own:
             score = _score(action, parameter, source, matches)
+            if not source.words and comparable(source.value) in told:
+                score += AGREEMENT_BONUS
             if score < (LEAST_SCORE if parameter.required else LEAST_OPTIONAL_SCORE):
                 continue
             value = _value(parameter, source)
@@ -90,7 +96,7 @@ def fill_parameters(
         if parameter.name in values or id(source) in taken:
             continue
         again = comparable(value) in used and not str(value).startswith("<")
-        if again and not isinstance(value, bool) and score < 0.7:
+        if again and not isinstance(value, bool) and (score < 0.7 or not source.words):
             continue
         values[parameter.name] = value
         scores[parameter.name] = min(score, 1.0)
@@ -219,10 +225,12 @@ def _display_score(name: Sequence[str], told: Sequence[str], source: Source) -> 
 
 def _unnamed_score(action: CanonicalAction, parameter: ActionParameter, source: Source) -> float:
     is_object = _means_thing(action, parameter)
-    if source.kind == "capture":
-        return 0.75 if is_object or len(action.parameters) == 1 else 0.55
-    if source.kind == "remainder":
-        return 0.6 + (0.1 if is_object else 0.0)
+    if source.kind in ("capture", "remainder"):
+        if any(p.type == "NUMBER" for p in action.parameters) and _is_number(source.value):
+            return 0.75 if parameter.type == "NUMBER" else 0.0
+        if source.kind == "capture":
+            return 0.75 if is_object or len(action.parameters) == 1 else 0.55
+        return 0.7 if is_object else 0.6
     if source.kind == "choice":
         return 0.5
     if source.kind == "drop":
@@ -237,6 +245,19 @@ def _unnamed_score(action: CanonicalAction, parameter: ActionParameter, source: 
     return 0.0
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().isdigit()
+
+
+def _agreeing(sources: Sequence[Source]) -> set[str]:
+    """Unnamed values that several kinds of places tell: the window and a heading, say."""
+    kinds: dict[str, set[str]] = {}
+    for source in sources:
+        if not source.words:
+            kinds.setdefault(comparable(source.value), set()).add(source.kind)
+    return {value for value, places in kinds.items() if len(places) > 1}
+
+
 def _means_thing(action: CanonicalAction, parameter: ActionParameter) -> bool:
     """Whether a parameter says what the action is done to, by the name people call it."""
     if parameter.type != "STRING":
@@ -248,44 +269,50 @@ def _means_thing(action: CanonicalAction, parameter: ActionParameter) -> bool:
     return coverage(name, objects) > 0.9 or coverage(name, DISPLAY_WORDS) > 0.9
 
 
-def _captures(matches: Sequence[HintMatch]) -> Iterator[Source]:
+def _captures(action: CanonicalAction, matches: Sequence[HintMatch]) -> Iterator[Source]:
     """What the ``*`` of matched name patterns stood for."""
-    seen = set()
+    known = _known_words(action)
+    seen = {""}
     for match in matches:
         for text in match.captures:
-            if text and text not in seen and any(c.isalnum() for c in text) and text[0] not in "([":
-                seen.add(text)
+            if text in seen or text[0] in "([" or not any(c.isalnum() for c in text):
+                continue
+            seen.add(text)
+            if strip_known_words(text, known):
                 yield Source(kind="capture", detail=match.hint.name or "", words=(), value=text)
 
 
-def _remainders(action: CanonicalAction, trigger: StepFacts | None) -> Iterator[Source]:
+def _known_words(action: CanonicalAction) -> set[str]:
+    names = (action.name, *(p.name for p in action.parameters))
+    return {word for name in names for word in tokens(name)}
+
+
+def _remainders(action: CanonicalAction, clicked: StepFacts | None) -> Iterator[Source]:
     """What a button's name says beyond the action: ``Rye bread`` of ``Remove Rye bread``."""
-    if trigger is None or not trigger.name:
+    if clicked is None or not clicked.name:
         return
-    if not trigger.is_click and trigger.role not in ("spinbutton", "slider"):
+    if not clicked.is_click and clicked.role not in ("spinbutton", "slider"):
         return
-    if trigger.action.type == "double_click" and trigger.role not in ("button", "link"):
+    ids = clicked.action.raw_event_ids
+    if clicked.action.type == "double_click" and clicked.role not in ("button", "link"):
         yield Source(
-            kind="element",
-            detail=trigger.name,
-            words=(),
-            value=trigger.name,
-            event_ids=trigger.action.raw_event_ids,
+            kind="element", detail=clicked.name, words=(), value=clicked.name, event_ids=ids
         )
-    known = set(tokens(action.name))
-    for parameter in action.parameters:
-        known.update(tokens(parameter.name))
-    text = strip_known_words(trigger.name, known | set(tokens(action.description)))
-    kept = strip_known_words(trigger.name, known)
-    for candidate in dict.fromkeys((kept, text)):
-        if candidate and candidate != trigger.name.strip():
+    known = _known_words(action) | set(_GENERIC_VERBS)
+    first = tokens(clicked.name.split(maxsplit=1)[0])
+    if first and max(best_likeness(w, known) for w in first) < 0.6:
+        return
+    kept = strip_known_words(clicked.name, known)
+    shorter = strip_known_words(clicked.name, known | set(tokens(action.description)))
+    for text in dict.fromkeys((kept, shorter)):
+        if text and text != clicked.name.strip():
             yield Source(
                 kind="remainder",
-                detail=trigger.name,
+                detail=clicked.name,
                 words=(),
-                value=candidate,
-                role=trigger.role,
-                event_ids=trigger.action.raw_event_ids,
+                value=text,
+                role=clicked.role,
+                event_ids=ids,
             )
 
 

@@ -61,6 +61,8 @@ WEIGHTS: dict[str, float] = {
 }
 HINT_WEIGHT = 3.0
 """Of hints, in the logit; full ones decide before it comes to that."""
+SILENCE_WEIGHT = 1.5
+"""Off the logit of an action whose full hints could have fitted and didn't."""
 NONE_FEATURES = (
     "bias",
     "no_request",
@@ -172,7 +174,7 @@ def score_actions(words: Sequence[ActionWords], evidence: SegmentEvidence) -> tu
                 matches=matches,
                 hinted=hinted,
                 features=features,
-                logit=logit + HINT_WEIGHT * min(hinted, 1.0),
+                logit=logit + HINT_WEIGHT * min(hinted, 1.0) - _silence(row, hinted, evidence),
                 filled=filled,
                 reads=_reading_verb(row) >= 0.6,
             )
@@ -216,6 +218,14 @@ def _hint_strength(matches: Sequence[HintMatch]) -> float:
         partial *= 1 - weight
     partial = min(1 - partial, 0.9)
     return max(full) + 0.2 * partial if full else partial
+
+
+def _silence(row: ActionWords, hinted: float, evidence: SegmentEvidence) -> float:
+    could_fit = any(
+        hint.weight >= 0.95 and (evidence.has_network or not hint.request)
+        for hint in row.action.match
+    )
+    return SILENCE_WEIGHT if could_fit and hinted < 0.95 else 0.0
 
 
 def _features(
