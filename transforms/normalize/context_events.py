@@ -71,6 +71,7 @@ class ContextEvents:
         draft.text = event.url or event.text or event.value
         draft.target = None
         self.keyboard.adopt_all(draft, event.timestamp_us)
+        self.assembly.current = tab
         if not tab.used:
             tab.opened_by = draft
 
@@ -83,6 +84,9 @@ class ContextEvents:
             if opener.tab is not tab and (certain or since <= limit):
                 return opener if opener.kind not in ("navigate", "scroll") else None
         if latest is None:
+            opener = tab.opened_by.root if tab.opened_by is not None else None
+            if opener is not None and event.timestamp_us - opener.settled_us <= SLOW_CAUSED_US:
+                return opener
             return None
         if tab.presses:
             return next(iter(tab.presses.values())).root

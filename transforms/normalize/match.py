@@ -23,6 +23,8 @@ from transforms.normalize.tasks import number_tasks
 
 Snapshot = TypeVar("Snapshot", Frame, DomSnapshot)
 
+_BACKGROUND = frozenset(("navigation", "focus", "blur", "screenshot", "dom"))
+"""Events that also happen in a tab where the person isn't."""
 _VIDEO = re.compile(r"\.(mp4|webm|mkv|mov|avi)([/#?]|$)", re.IGNORECASE)
 _SAME_SCALE = 0.02
 """Scales of width and height that differ by more belong to a picture of more than the viewport."""
@@ -104,14 +106,13 @@ class _Changes:
 class _Places:
     """Where the person was at any time: the tab in front, and each tab's title and address."""
 
-    def __init__(self, events: list[Event]) -> None:
+    def __init__(self, events: list[Event], arrivals: set[str]) -> None:
         self.front: list[tuple[int, str | None]] = []
         self.states: dict[str | None, list[tuple[int, str | None, str | None]]] = {}
         for event in events:
             tab = event.tab
-            if event.type not in ("navigation", "focus", "blur", "screenshot", "dom") and (
-                tab is not None and (not self.front or self.front[-1][1] != tab)
-            ):
+            is_here = event.type not in _BACKGROUND or event.id in arrivals
+            if is_here and tab is not None and (not self.front or self.front[-1][1] != tab):
                 self.front.append((event.timestamp_us, tab))
             rows = self.states.setdefault(tab, [])
             _, window, url = rows[-1] if rows else (0, None, None)
@@ -185,7 +186,8 @@ def match_observations(
     )
     snapshots = _Timeline(seen_dom, [s.timestamp_us for s in seen_dom])
     changes = _Changes(events)
-    places = _Places(events)
+    arrivals = {a.raw_event_ids[0] for a in normalized.actions if a.type == "navigate"}
+    places = _Places(events, arrivals)
     requests = _requests_by_step(trace, normalized.actions)
     given = {step.event_id: step for step in trace.given}
     tasks = number_tasks(trace, normalized.actions, settings.split_idle_s)
