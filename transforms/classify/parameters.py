@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from transforms.classify.words import (
 LEAST_SCORE = 0.4
 """Weaker pairs of parameter and source are no answer."""
 LEAST_OPTIONAL_SCORE = 0.5
-DISPLAY_WORDS = frozenset(tokens("title name subject label headline caption"))
+DISPLAY_WORDS = tokens("title name subject label headline caption")
 """Properties by which people call a thing."""
 AGREEMENT_BONUS = 0.12
 _GENERIC_VERBS = tokens("open show view edit more details options actions menu select choose close")
@@ -191,7 +192,7 @@ def _declared(parameter: ActionParameter, source: Source, matches: Sequence[Hint
     return 0.0
 
 
-def _name_score(name: Sequence[str], told: Sequence[str], source: Source) -> float:
+def _name_score(name: tuple[str, ...], told: tuple[str, ...], source: Source) -> float:
     score = _words_score(name, told, source.words, source.head)
     if source.alias:
         score = max(score, _words_score(name, told, source.alias, source.alias[:1]))
@@ -200,8 +201,9 @@ def _name_score(name: Sequence[str], told: Sequence[str], source: Source) -> flo
     return score
 
 
+@functools.lru_cache(1 << 15)
 def _words_score(
-    name: Sequence[str], told: Sequence[str], words: Sequence[str], head: Sequence[str]
+    name: tuple[str, ...], told: tuple[str, ...], words: tuple[str, ...], head: tuple[str, ...]
 ) -> float:
     by_name = similarity(name, words)
     if head and len(words) > 1 and best_likeness(head[0], name) < 0.6:
@@ -213,7 +215,7 @@ def _words_score(
     return max(by_name, by_head, by_description, explained)
 
 
-def _display_score(name: Sequence[str], told: Sequence[str], source: Source) -> float:
+def _display_score(name: tuple[str, ...], told: tuple[str, ...], source: Source) -> float:
     """How well a property that things are called by fits a parameter that means the thing."""
     if not source.words or source.words[0] not in DISPLAY_WORDS or len(source.words) > 2:
         return 0.0

@@ -179,7 +179,7 @@ class Cutter:
         """Whether a trigger's requests carry a field's value, or a key that names the field."""
         bodies = [body_of(r) for r in trigger.commits]
         keys = [w for body in bodies for k, _ in leaves(body) for w in name_tokens(k)]
-        if facts.name and coverage(name_tokens(facts.name), keys) > 0.3:
+        if facts.name and coverage(name_tokens(facts.name), tuple(keys)) > 0.3:
             return True
         sent = {comparable(v) for body in bodies for _, v in leaves(body)}
         return bool(sent & _entered(facts, placeholders=True))

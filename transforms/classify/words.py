@@ -149,7 +149,7 @@ def fold(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 
 
-@functools.lru_cache(65536)
+@functools.lru_cache(1 << 15)
 def tokens(text: str) -> tuple[str, ...]:
     """Stemmed tokens of a text without stop words; digits stay, CJK runs become pairs."""
     found: list[str] = []
@@ -163,7 +163,7 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@functools.lru_cache(65536)
+@functools.lru_cache(1 << 15)
 def name_tokens(text: str) -> tuple[str, ...]:
     """Tokens of a name or label; one of stop words only (``To``, ``From``) keeps them."""
     return tokens(text) or tuple(
@@ -174,7 +174,7 @@ def name_tokens(text: str) -> tuple[str, ...]:
 _AFTER_HEAD = re.compile(r"(?i)\s+(of|for|in|to|by|with|on|at|per)\s+|[(\[,:…*?]")
 
 
-@functools.lru_cache(65536)
+@functools.lru_cache(1 << 15)
 def head_tokens(text: str) -> tuple[str, ...]:
     """The token that a name is about: ``title`` of ``Title of the card`` and of ``card_title``."""
     words = name_tokens(_AFTER_HEAD.split(text.strip(), maxsplit=1)[0]) or name_tokens(text)
@@ -199,7 +199,7 @@ SYNONYM_STRENGTH = 0.6
 """What a word of the same group counts, when the word itself counts 1."""
 
 
-@functools.lru_cache(65536)
+@functools.lru_cache(1 << 15)
 def likeness(a: str, b: str) -> float:
     """How alike two stemmed tokens are: 1 equal, ``SYNONYM_STRENGTH`` one group, 0 else.
 
@@ -217,21 +217,27 @@ def likeness(a: str, b: str) -> float:
 
 def best_likeness(word: str, others: Iterable[str]) -> float:
     """The likeness of a token to the most alike of several."""
-    return max((likeness(word, other) for other in others), default=0.0)
+    best = 0.0
+    for other in others:
+        found = likeness(word, other)
+        if found > best:
+            if found == 1.0:
+                return found
+            best = found
+    return best
 
 
-def coverage(wanted: Iterable[str], present: Iterable[str]) -> float:
+@functools.lru_cache(1 << 15)
+def coverage(wanted: tuple[str, ...], present: tuple[str, ...]) -> float:
     """Share (0–1) of the ``wanted`` tokens that ``present`` holds, synonyms at their strength."""
-    wanted = list(wanted)
-    present = set(present)
     if not wanted or not present:
         return 0.0
     return sum(best_likeness(word, present) for word in wanted) / len(wanted)
 
 
-def similarity(a: Iterable[str], b: Iterable[str]) -> float:
+@functools.lru_cache(1 << 15)
+def similarity(a: tuple[str, ...], b: tuple[str, ...]) -> float:
     """Symmetric likeness (0–1) of two short token lists: the mean of both coverages."""
-    a, b = list(a), list(b)
     if not a or not b:
         return 0.0
     return (coverage(a, b) + coverage(b, a)) / 2
