@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 BLOCK_BYTES = 1 << 20
 SHAPE_LENGTH = 80
+HEAD_LENGTH = 4 * SHAPE_LENGTH
 
 
 class Block(NamedTuple):
@@ -48,18 +49,15 @@ def read_blocks(
         end = chunk.rfind(b"\n")
         if end < 0:
             pending_length += len(chunk)
-            if pending_length <= max_line_bytes:
-                pending.append(chunk)
-            elif pending:
+            pending.append(chunk)
+            if pending_length > max_line_bytes:
                 # Too long already: only its beginning is worth keeping.
-                pending = [b"".join(pending)[: 4 * SHAPE_LENGTH]]
-            else:
-                pending = [chunk[: 4 * SHAPE_LENGTH]]
+                pending = [b"".join(pending)[:HEAD_LENGTH]]
             continue
         if pending_length:
             start = chunk.find(b"\n")
             if pending_length + start > max_line_bytes:
-                head = b"".join([*pending, chunk[:start]])[: 4 * SHAPE_LENGTH]
+                head = b"".join([*pending, chunk[:start]])[:HEAD_LENGTH]
                 yield LongLine(line, pending_length + start, head)
                 line += 1
                 chunk = chunk[start + 1 :]
@@ -74,11 +72,11 @@ def read_blocks(
             line += data.count(b"\n") + 1
         rest = chunk[end + 1 :]
         if len(rest) > max_line_bytes:
-            pending, pending_length = [rest[: 4 * SHAPE_LENGTH]], len(rest)
+            pending, pending_length = [rest[:HEAD_LENGTH]], len(rest)
         elif rest:
             pending, pending_length = [rest], len(rest)
     if pending_length > max_line_bytes:
-        yield LongLine(line, pending_length, b"".join(pending)[: 4 * SHAPE_LENGTH])
+        yield LongLine(line, pending_length, b"".join(pending)[:HEAD_LENGTH])
     elif pending_length:
         yield Block(line, b"".join(pending))
 
@@ -97,7 +95,7 @@ def _within_limit(line: int, data: bytes, max_line_bytes: int) -> Iterator[Block
         if good:
             yield Block(first, b"\n".join(good))
             good = []
-        yield LongLine(number, len(text), text[: 4 * SHAPE_LENGTH])
+        yield LongLine(number, len(text), text[:HEAD_LENGTH])
         first = number + 1
     if good:
         yield Block(first, b"\n".join(good))
@@ -170,7 +168,7 @@ def shape(text: str | bytes) -> str:
     most 80 characters.
     """
     if isinstance(text, bytes):
-        text = text[: 4 * SHAPE_LENGTH].decode("utf-8", "replace")
+        text = text[:HEAD_LENGTH].decode("utf-8", "replace")
     return "".join(_fold(c) for c in text[:SHAPE_LENGTH])
 
 

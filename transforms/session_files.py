@@ -39,6 +39,7 @@ __all__ = [
     "resolve_inside",
 ]
 
+READ_BYTES = 1 << 20
 GZIP_SUFFIXES = (".gz", ".gzip")
 PICTURE_FOLDERS = ("images/", "screenshots/")
 
@@ -89,13 +90,16 @@ class SessionFiles:
 
     def read(self, name: str, limit: int) -> bytes:
         """Reads a whole file of at most ``limit`` bytes; else DamagedFileError ``too_large``."""
+        parts: list[bytes] = []
+        length = 0
         with self.open(name) as f:
-            data = f.read(limit + 1)
-            while 0 < len(data) <= limit and (more := f.read(limit + 1 - len(data))):
-                data += more
-        if len(data) > limit:
-            raise DamagedFileError("too_large", f"more than {limit} bytes")
-        return data
+            # In pieces: a reader asked for the limit would set that much memory aside at once.
+            while data := f.read(min(READ_BYTES, limit + 1 - length)):
+                parts.append(data)
+                length += len(data)
+                if length > limit:
+                    raise DamagedFileError("too_large", f"more than {limit} bytes")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def fits(self, name: str, limit: int) -> bool:
         """Whether a file's content has at most ``limit`` bytes; only gzipped ones are read."""

@@ -143,6 +143,8 @@ class EventReader:
         self.gathering = gathering
         self.clock = clock
         self._ids: set[str] = set()
+        self._taken: dict[str, int] = {}
+        """Id → the number last tried for it, so that a thousand equal ids cost a thousand tries."""
         self._try_blocks = True
 
     def read_file(self, files: SessionFiles, name: str) -> None:
@@ -175,6 +177,8 @@ class EventReader:
 
     def _read_block(self, file: str, first_line: int, data: bytes) -> int:
         """Reads whole lines; returns the number of the line after them."""
+        if data.isspace():
+            return first_line + data.count(b"\n") + 1
         lines = data.split(b"\n")
         if self._try_blocks:
             try:
@@ -264,9 +268,10 @@ class EventReader:
                 given = f"e{len(self._ids) + 1:06d}"
         identifier = given
         if identifier in self._ids:
-            n = 2
+            n = self._taken.get(given, 1) + 1
             while (identifier := f"{given}~{n}") in self._ids:
                 n += 1
+            self._taken[given] = n
         self._ids.add(identifier)
         return identifier
 
