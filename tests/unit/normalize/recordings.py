@@ -129,12 +129,13 @@ class Recording:
     # Outcome -----------------------------------------------------------------------------------
 
     def trace(self) -> Trace:
-        recorder = self.session.pop("recorder", None)
+        session = dict(self.session)
+        recorder = session.pop("recorder", None)
         if isinstance(recorder, dict):
             recorder = RecorderInfo(**recorder)
         return Trace(
             ref=SessionRef("s", "/nowhere", "native", 0, ""),
-            session=Session(id="s", recorder=recorder, **self.session),
+            session=Session(id="s", recorder=recorder, **session),
             events=tuple(self.events),
             ledger=Ledger(lines=len(self.events), raw=len(self.events)),
             **self.trace_fields,
