@@ -47,6 +47,8 @@ CONFIG: dict[str, Any] = {
     "logprobs": True,
     "n": True,
     "ignore_n": False,
+    "drop_logprobs": False,
+    "fixed_text": "",  # the text of every answer
     "pictures": True,
     "max_prompt_chars": 0,  # above: 400 context_length_exceeded
     "needs_tokens": 0,  # a request with a smaller max_tokens gets a truncated answer
@@ -120,7 +122,7 @@ class Server:
             fault = ""
         if fault == "hang":
             await asyncio.sleep(config["hang_s"])
-        if wait:
+        if wait and not over:
             await asyncio.sleep(wait)
         if refused is not None:
             return self.error(row, *refused)
@@ -220,7 +222,7 @@ class Server:
     def completion(self, body: dict[str, Any], fault: str, row: dict[str, Any]) -> dict[str, Any]:
         """A chat completion, spoilt by the faults that live inside one."""
         config = self.config
-        text = answers.answer_for(body, config["steered"])
+        text = config["fixed_text"] or answers.answer_for(body, config["steered"])
         prompt = sum(len(json.dumps(m)) for m in body["messages"]) // 4
         row["prompt"] = prompt
         finish, refusal = "stop", None
@@ -259,7 +261,7 @@ class Server:
                 message["tool_calls"] = [{"id": "c1", "type": "function", "function": call}]
                 finish = "tool_calls" if finish == "stop" else finish
             logprobs = None
-            if body.get("logprobs") and content:
+            if body.get("logprobs") and content and not config["drop_logprobs"]:
                 logprobs = {"content": answers.tokens_of(content, body)}
             choices.append(
                 {

@@ -165,18 +165,35 @@ def test_the_limit_falls_under_load_and_recovers():
     async def scenario():
         clock = Clock()
         gate = Gate(32, clock)
-        for _ in range(40):
-            clock.now += 0.5
+        for _ in range(150):
             gate.refused(None)
             gate.succeeded()
         low = gate.limit
-        for _ in range(5000):
+        for _ in range(20000):
             gate.succeeded()
         return low, gate.limit
 
     low, high = run(scenario())
     assert low < 16
     assert high == 32
+
+
+def test_near_the_limit_that_was_too_high_it_grows_slowly():
+    async def scenario():
+        gate = Gate(100, Clock())
+        for _ in range(4):
+            gate.refused(1.0)
+        grown = [gate.limit]
+        for _ in range(10):
+            for _ in range(100):
+                gate.succeeded()
+            grown.append(gate.limit)
+        return grown
+
+    grown = run(scenario())
+    assert grown[0] == pytest.approx(85)
+    assert grown[1] - grown[0] > 1 and grown[4] >= 88
+    assert grown[10] - grown[9] < 0.2
 
 
 def test_the_limit_never_reaches_zero():
@@ -191,12 +208,10 @@ def test_the_limit_never_reaches_zero():
     assert run(scenario()) == 1
 
 
-def test_cuts_are_at_most_one_a_second():
+def test_cuts_are_at_most_one_for_each_limits_worth_of_replies():
     async def scenario():
-        clock = Clock()
-        gate = Gate(100, clock)
-        for _ in range(100):
-            clock.now += 0.001
+        gate = Gate(100, Clock())
+        for _ in range(150):
             gate.refused(None)
         return gate.limit
 
@@ -211,25 +226,40 @@ def settings(**fields):
 
 
 def test_calls_of_the_run_are_divided_among_processes():
-    budget = Budget(settings(max_calls=10, processes=3))
-    assert [budget.reserve(1, 1) for _ in range(5)] == [True, True, True, False, False]
+    async def scenario():
+        budget = Budget(settings(max_calls=10, processes=3))
+        return [await budget.reserve(1, 1) for _ in range(5)]
+
+    assert run(scenario()) == [True, True, True, False, False]
 
 
 def test_dollars_are_reserved_at_the_highest_price_and_settled_at_the_real_one():
     prices = Prices(prompt=10, completion=20)  # 1,000 + 500 tokens: 0.02
-    budget = Budget(settings(max_usd=0.05, prices=prices))
-    assert budget.reserve(1000, 500)
-    assert budget.reserve(1000, 500)
-    assert not budget.reserve(1000, 500)  # 0.01 left
-    budget.settle((1000, 500), (0, 0))  # the first failed and cost nothing
-    assert budget.reserve(1000, 500)
-    budget.settle((1000, 500), (500, 50))
-    assert budget.usd_left == pytest.approx(0.05 - 0.02 - 0.006)
+
+    async def scenario():
+        budget = Budget(settings(max_usd=0.05, prices=prices))
+        assert await budget.reserve(1000, 500)
+        assert await budget.reserve(1000, 500)
+        third = asyncio.ensure_future(budget.reserve(1000, 500))  # 0.01 is left
+        await asyncio.sleep(0.01)
+        assert not third.done()
+        budget.settle((1000, 500), (0, 0))  # the first failed and cost nothing
+        assert await third
+        budget.settle((1000, 500), (500, 50))
+        budget.settle((1000, 500), (1000, 500))
+        return budget.usd_left, await budget.reserve(2000, 500)
+
+    left, more = run(scenario())
+    assert left == pytest.approx(0.05 - 0.006 - 0.02)
+    assert not more
 
 
 def test_no_limits_let_everything_through():
-    budget = Budget(settings())
-    assert all(budget.reserve(10**9, 10**9) for _ in range(1000))
+    async def scenario():
+        budget = Budget(settings())
+        return [await budget.reserve(10**9, 10**9) for _ in range(1000)]
+
+    assert all(run(scenario()))
 
 
 @pytest.mark.parametrize(

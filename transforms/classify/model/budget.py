@@ -61,16 +61,27 @@ class Budget:
         self.prices = settings.prices
         self.calls_left = None if settings.max_calls is None else settings.max_calls // share
         self.usd_left = None if settings.max_usd is None else settings.max_usd / share
+        self._set_aside = 0
+        self._settled = asyncio.Event()
         self._requests = _rate(settings.requests_per_minute, share)
         self._tokens = _rate(settings.tokens_per_minute, share)
 
-    def reserve(self, prompt_tokens: int, completion_tokens: int) -> bool:
-        """Sets aside one call at its highest price; False when what is left does not cover it."""
+    async def reserve(self, prompt_tokens: int, completion_tokens: int) -> bool:
+        """Sets aside one call at its highest price; False when what is left does not cover it.
+
+        Dollars that others have set aside may come back: they are waited for before it is False.
+        """
         usd = self._usd(prompt_tokens, completion_tokens)
-        if self.calls_left is not None and self.calls_left < 1:
-            return False
-        if self.usd_left is not None and self.usd_left < usd:
-            return False
+        while True:
+            if self.calls_left is not None and self.calls_left < 1:
+                return False
+            if self.usd_left is None or self.usd_left >= usd:
+                break
+            if not self._set_aside:
+                return False
+            self._settled.clear()
+            await self._settled.wait()
+        self._set_aside += 1
         if self.calls_left is not None:
             self.calls_left -= 1
         if self.usd_left is not None:
@@ -79,6 +90,8 @@ class Budget:
 
     def settle(self, reserved: tuple[int, int], used: tuple[int, int]) -> None:
         """Replaces a reservation (prompt, completion tokens) by what the reply says it used."""
+        self._set_aside -= 1
+        self._settled.set()
         if self.usd_left is not None:
             self.usd_left += self._usd(*reserved) - self._usd(*used)
         if self._tokens is not None:

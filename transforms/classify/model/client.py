@@ -118,9 +118,8 @@ class Endpoint:
         reason = "unanswered"
         for attempt in range(self.settings.attempts):
             async with self.gate.slot(again=attempt > 0):
-                if self.fault is not None:
-                    raise self.fault
-                if not self.budget.reserve(*reserved):
+                self.check()
+                if not await self.budget.reserve(*reserved):
                     return Unanswered("budget")
                 self._waited("paced", await self.budget.pace(sum(reserved)))
                 self.counts["calls"] += 1
@@ -143,6 +142,12 @@ class Endpoint:
                     self._waited("throttled", pause)
                 await asyncio.sleep(pause)
         return Unanswered(reason)
+
+    def check(self) -> None:
+        """Raises the ConfigurationFault that ended all asking, if one did."""
+        if self.fault is not None:
+            # A new one each time: an exception keeps what surrounds the place where it is raised.
+            raise ConfigurationFault(*self.fault.args)
 
     def take_counts(self) -> dict[str, int]:
         """Returns what was counted since the last call; ``*_ms`` are milliseconds."""
@@ -174,15 +179,16 @@ class Endpoint:
             import openai
 
             try:
-                self._client = openai.AsyncOpenAI(
-                    base_url=self.settings.base_url,
-                    api_key=read_key(self.settings.key),
-                    max_retries=0,
-                    timeout=self.settings.timeout_s,
-                )
+                key = read_key(self.settings.key)
             except ConfigurationFault as fault:
                 self.fault = fault
                 raise
+            self._client = openai.AsyncOpenAI(
+                base_url=self.settings.base_url,
+                api_key=key,
+                max_retries=0,
+                timeout=self.settings.timeout_s,
+            )
             # The SDK writes whole requests at DEBUG: prompts do not belong in a log.
             for name in ("openai", "httpx2", "httpcore2"):
                 logging.getLogger(name).setLevel(logging.WARNING)
@@ -195,6 +201,7 @@ class Endpoint:
         import httpx2
         import openai
 
+        error: Any = None
         try:
             # The SDK's time-out is for each read; a reply that drips in must not take for ever.
             async with asyncio.timeout(self.settings.timeout_s):
@@ -202,14 +209,17 @@ class Endpoint:
                     "/chat/completions", cast_to=httpx2.Response, body=with_pictures(body, pictures)
                 )
                 content = response.content
-        except openai.APIStatusError as error:
-            return self._refusal(error.status_code, error.response.headers, error.body)
+        except openai.APIStatusError as refusal:
+            error = refusal
         except (openai.APITimeoutError, TimeoutError):
             return Unanswered("timeout"), None
         except openai.APIConnectionError:
             return Unanswered("connection"), None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
             return Unanswered("connection"), None
+        if error is not None:
+            # Outside the handler: what is raised here must not carry the SDK's error along.
+            return self._refusal(error.status_code, error.response.headers, error.body)
         reply = parse_reply(content)
         self.gate.succeeded()
         return (reply, None) if reply is not None else (Unanswered("garbage"), None)
@@ -221,8 +231,8 @@ class Endpoint:
         error = error.get("error", error) if isinstance(error.get("error", error), dict) else {}
         code = _word(error.get("code")) or _word(error.get("type"))
         if status in (401, 403, 404) or code == "insufficient_quota":
-            self.fault = ConfigurationFault(self._explained(status, code, body))
-            raise self.fault
+            self.fault = ConfigurationFault(self._explained(status, code))
+            self.check()
         if status in RETRIED:
             wait_s = retry_after_s(headers)
             if status == 429 or (status == 503 and wait_s):
@@ -234,7 +244,7 @@ class Endpoint:
         parameter = _word(error.get("param")) or _named(said)
         return Refused(status, code or f"http_{status}", parameter), None
 
-    def _explained(self, status: int, code: str, body: Any) -> str:
+    def _explained(self, status: int, code: str) -> str:
         what = {
             401: "the endpoint does not accept the key; check OPENAI_API_KEY or --model_key_file",
             403: "the key may not use this model or endpoint",

@@ -43,6 +43,8 @@ class Forms:
         self._locks: dict[str, asyncio.Lock] = {}
         self._trial: dict[str, Form] = {}
         self._trial_since: dict[str, float] = {}
+        self._following = 0
+        """Requests that go ahead in a form under trial: no more than there are slots for them."""
         self._hopeless = 0
 
     async def ask(self, question: Question, pictures: Pictures) -> tuple[Outcome, Form]:
@@ -55,8 +57,13 @@ class Forms:
             # start the others follow in the form under trial, and ask again should it change.
             await self._head_start(key)
             trial = self._trial.get(key)
-            if trial is not None and key not in self._known:
-                outcome = await self.replies.ask(self.body(question, trial), pictures)
+            room = self.replies.endpoint.settings.concurrency - 1
+            if trial is not None and key not in self._known and self._following < room:
+                self._following += 1
+                try:
+                    outcome = await self.replies.ask(self.body(question, trial), pictures)
+                finally:
+                    self._following -= 1
                 async with lock:
                     form = self._known.get(key)
                 if form == trial or not isinstance(outcome, Reply | Refused):
@@ -135,7 +142,7 @@ class Forms:
                     f"{first_refusal.code}: it takes no form of request; check --model and "
                     "--model_configuration"
                 )
-                raise endpoint.fault
+                endpoint.check()
         return outcome, form
 
     def _first(self) -> Form:

@@ -1,8 +1,9 @@
 """How many requests may be in flight: adapts to refusals, and stops everyone when told to wait.
 
-The limit grows by one for each limit's worth of successes and is cut by 15 % (at most once a
-second) while refusals are more than a few per cent: additive increase, multiplicative decrease. A
-small steady share of refusals says nothing of load, so it does not cut.
+The limit grows by one for each limit's worth of successes and is cut by 15 %, at most once for each
+limit's worth of replies, while refusals are more than a few per cent: additive increase,
+multiplicative decrease. Near the limit at which it was cut last it grows ten times slower, so that
+it stays below it for long. A small steady share of refusals says nothing of load and does not cut.
 
 A ``Retry-After`` always holds back the request that got it. It holds back the whole process when
 it speaks for the endpoint: several refusals in a row, half of the latest replies, or a header that
@@ -20,7 +21,8 @@ from collections.abc import AsyncIterator, Callable
 
 INCREASE = 1.0
 DECREASE = 0.85
-DECREASE_EVERY_S = 1.0
+CAREFUL_FROM = 0.9
+CAREFULLY = 0.1
 TOLERATED_SHARE = 0.12
 SHARE_WEIGHT = 1 / 64
 STREAK = 4
@@ -46,7 +48,9 @@ class Gate:
         self._again: collections.deque[asyncio.Future[None]] = collections.deque()
         self._latest: collections.deque[bool] = collections.deque(maxlen=LATEST)
         self._share = 0.0
-        self._cut_at = -DECREASE_EVERY_S
+        self._since_cut = 0
+        self._cut_at: float | None = None
+        """The limit that was too high; None again once the limit has passed it."""
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
@@ -78,17 +82,24 @@ class Gate:
     def succeeded(self) -> None:
         """Notes a reply that was not a refusal for load."""
         self._note(False)
-        self.limit = min(float(self.ceiling), self.limit + INCREASE / self.limit)
+        step = INCREASE / self.limit
+        if self._cut_at is not None:
+            if self.limit >= self._cut_at:
+                self._cut_at = None
+            elif self.limit >= CAREFUL_FROM * self._cut_at:
+                step *= CAREFULLY
+        self.limit = min(float(self.ceiling), self.limit + step)
 
     def refused(self, wait_s: float | None, nothing_left: bool = False) -> None:
         """Notes a refusal for load (429, or 503 with a wait) and the wait it asked for."""
-        now = self._clock()
         self._note(True)
-        if self._share > TOLERATED_SHARE and now - self._cut_at >= DECREASE_EVERY_S:
-            self._cut_at = now
-            self.limit = max(1.0, self.limit * DECREASE)
         if wait_s and (nothing_left or self._storm()):
+            if self._clock() >= self.paused_until:
+                self._cut()
             self.pause(wait_s)
+            self._latest.clear()
+        elif self._share > TOLERATED_SHARE and self._since_cut >= self.limit:
+            self._cut()
 
     def pause(self, seconds: float) -> None:
         """Lets nobody start for ``seconds`` from now; a longer pause that holds already stays."""
@@ -99,8 +110,14 @@ class Gate:
             self.paused_until = until
             self._wake()
 
+    def _cut(self) -> None:
+        self._since_cut = 0
+        self._cut_at = self.limit
+        self.limit = max(1.0, self.limit * DECREASE)
+
     def _note(self, refused: bool) -> None:
         self._latest.append(refused)
+        self._since_cut += 1
         self._share += SHARE_WEIGHT * (refused - self._share)
 
     def _storm(self) -> bool:

@@ -1,0 +1,224 @@
+import json
+import logging
+import os
+import pickle
+import time
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.classify.model.client import (
+    Endpoint,
+    Reply,
+    estimated_tokens,
+    parse_reply,
+    retry_after_s,
+    with_pictures,
+)
+from transforms.classify.model.settings import (
+    ConfigurationFault,
+    EndpointSettings,
+    ModelSettings,
+    read_key,
+)
+
+
+def completion(**choice):
+    message = choice.pop("message", {"role": "assistant", "content": "hi"})
+    whole = {"index": 0, "message": message, "finish_reason": "stop", **choice}
+    return {"choices": [whole], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+
+
+def parsed(data):
+    return parse_reply(json.dumps(data).encode())
+
+
+def test_a_reply_is_read():
+    reply = parsed(completion())
+    assert reply == Reply(reply.choices, 7, 3)
+    assert (reply.choices[0].text, reply.choices[0].finish) == ("hi", "stop")
+
+
+def test_tool_calls_and_parts_are_texts_too():
+    call = {"function": {"name": "f", "arguments": '{"a":1}'}}
+    message = {"content": None, "tool_calls": [call]}
+    assert parsed(completion(message=message)).choices[0].text == '{"a":1}'
+    parts = {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+    assert parsed(completion(message=parts)).choices[0].text == "ab"
+
+
+@pytest.mark.parametrize(
+    "message, finish", [({"content": None, "refusal": "no"}, "stop"), ({}, "content_filter")]
+)
+def test_refusals_are_known(message, finish):
+    assert parsed(completion(message=message, finish_reason=finish)).choices[0].refusal
+
+
+def test_characters_spread_over_tokens_belong_to_the_one_that_completes_them():
+    data = "é€".encode()
+    rows = [
+        {"token": "\\x", "logprob": -0.1, "bytes": [data[i]], "top_logprobs": []}
+        for i in range(len(data))
+    ]
+    choice = parsed(completion(logprobs={"content": rows})).choices[0]
+    assert [t for t, _ in choice.tokens] == ["", "é", "", "", "€"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [null]}',
+        b'{"choices": [{"message": 3}]}',
+        b'{"choices": {"a": 1}}',
+        b'{"choices": [{"message": {"content": "x"}}], "usage": [1]}',
+    ],
+)
+def test_what_is_no_completion_is_none(content):
+    assert parse_reply(content) is None
+
+
+@given(st.binary())
+def test_reading_a_reply_never_raises(content):
+    parse_reply(content)
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -4}, {"prompt_tokens": "many"}])
+def test_usage_may_be_missing(usage):
+    assert parsed({**completion(), "usage": usage}).prompt_tokens == 0
+
+
+@pytest.mark.parametrize(
+    "headers, least, most",
+    [
+        ({"retry-after": "7"}, 7, 7),
+        ({"retry-after": "0.5"}, 0.5, 0.5),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25, 0.25),
+        ({"retry-after-ms": "x", "retry-after": "9"}, 9, 9),
+        (
+            {"retry-after": formatdate(120, usegmt=True), "date": formatdate(60, usegmt=True)},
+            60,
+            60,
+        ),
+        ({"retry-after": "-3"}, 0, 0),
+    ],
+)
+def test_retry_after_in_all_its_forms(headers, least, most):
+    assert least <= retry_after_s(headers) <= most
+
+
+def test_a_date_without_the_endpoints_clock_is_held_against_ours():
+    assert 27 <= retry_after_s({"retry-after": formatdate(time.time() + 30, usegmt=True)}) <= 30
+
+
+@pytest.mark.parametrize("said", ["", "soon", "nan", "inf", "Wed, 99 Foo"])
+def test_what_is_no_wait_is_none(said):
+    assert retry_after_s({"retry-after": said}) is None
+
+
+def test_estimates_count_texts_pictures_and_samples():
+    body = {
+        "messages": [
+            {"role": "system", "content": "x" * 350},
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "y" * 35}, {"type": "image_url"}],
+            },
+        ],
+        "max_tokens": 100,
+        "n": 3,
+    }
+    assert estimated_tokens(body) == (110 + 1600, 300)
+
+
+def test_pictures_are_put_in_by_hash_and_the_body_is_left_alone():
+    part = {"type": "image_url", "image_url": {"url": "sha256:ab", "detail": "high"}}
+    body = {"messages": [{"role": "user", "content": [part]}, {"role": "user", "content": "x"}]}
+    made = with_pictures(body, {"ab": ("image/png", b"\x01\x02")})
+    sent = made["messages"][0]["content"][0]["image_url"]
+    assert sent == {"url": "data:image/png;base64,AQI=", "detail": "high"}
+    assert part["image_url"]["url"] == "sha256:ab"
+
+
+# --- The key --------------------------------------------------------------------------------------
+
+SECRET = "sk-test-5up3r-s3cret"
+
+
+def test_the_key_comes_from_its_reference(tmp_path, monkeypatch):
+    monkeypatch.setenv("A_KEY", f"  {SECRET}\n")
+    assert read_key("env:A_KEY") == SECRET
+    file = tmp_path / "key"
+    file.write_text(SECRET + "\n")
+    assert read_key(str(file)) == SECRET
+
+
+@pytest.mark.parametrize("content", ["", "  \n", f"{SECRET} and more", f"{SECRET}é"])
+def test_a_key_that_cannot_be_used_is_named_not_quoted(tmp_path, content):
+    file = tmp_path / "key"
+    file.write_text(content)
+    with pytest.raises(ConfigurationFault) as caught:
+        read_key(str(file))
+    assert SECRET not in str(caught.value)
+
+
+def test_a_missing_key_says_what_to_set(monkeypatch, tmp_path):
+    monkeypatch.delenv("NO_KEY", raising=False)
+    with pytest.raises(ConfigurationFault, match="NO_KEY is not set"):
+        read_key("env:NO_KEY")
+    with pytest.raises(ConfigurationFault, match="cannot be read"):
+        read_key(str(tmp_path / "none"))
+
+
+def test_endpoints_do_not_travel_and_do_not_show_credentials():
+    url = f"https://user:{SECRET}@models.example.org/v1?api-key={SECRET}"
+    endpoint = Endpoint(EndpointSettings(base_url=url))
+    assert repr(endpoint) == "Endpoint(models.example.org/v1)"
+    with pytest.raises(TypeError):
+        pickle.dumps(endpoint)
+
+
+def test_settings_pickle_without_the_key(monkeypatch, tmp_path):
+    monkeypatch.setenv("A_KEY", SECRET)
+    settings = ModelSettings(
+        model="m", endpoint=EndpointSettings(key="env:A_KEY"), cache=str(tmp_path)
+    )
+    assert SECRET.encode() not in pickle.dumps(settings)
+    assert SECRET not in repr(settings)
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    "fields, says",
+    [
+        ({"model": ""}, "--model"),
+        ({"configuration": {"messages": []}}, "messages"),
+        ({"configuration": {"stream": True}}, "stream"),
+        ({"configuration": {"votes": 1.5}}, "votes"),
+        ({"configuration": {"votes": True}}, "votes"),
+        ({"segments_per_request": 9}, "segments_per_request"),
+    ],
+)
+def test_configurations_that_cannot_work_are_refused(fields, says):
+    settings = ModelSettings(**{"model": "m", "cache": "c", **fields})
+    with pytest.raises(ConfigurationFault, match=says):
+        settings.check()
+
+
+def test_the_sdk_is_kept_from_logging_requests(monkeypatch):
+    monkeypatch.setenv("A_KEY", SECRET)
+    assert os.environ.get("OPENAI_LOG") is None
+    endpoint = Endpoint(EndpointSettings(base_url="http://127.0.0.1:1/v1", key="env:A_KEY"))
+    for name in ("openai", "httpx2"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    endpoint._connected()
+    assert logging.getLogger("openai").getEffectiveLevel() >= logging.WARNING
+    assert logging.getLogger("httpx2").getEffectiveLevel() >= logging.WARNING
