@@ -16,7 +16,7 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from transforms import storage
 from transforms.listings import IGNORED, Listing, UnsafePathError, resolve_inside
@@ -36,6 +36,11 @@ class DamagedFileError(Exception):
     def __init__(self, code: str, message: str):
         super().__init__(message)
         self.code = code
+
+
+def buffered(raw: Any) -> BinaryIO:
+    """Puts a buffer in front of a raw stream."""
+    return io.BufferedReader(raw, 1 << 16)
 
 
 class Gunzip(io.RawIOBase):
@@ -145,7 +150,7 @@ class _ZipArchive(Archive):
 
     def open_member(self, name: str) -> BinaryIO:
         try:
-            return io.BufferedReader(_Guarded(self._zip.open(self._members[name])), 1 << 16)
+            return buffered(_Guarded(self._zip.open(self._members[name])))
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError):
             raise DamagedFileError("damaged_archive", "a member cannot be opened") from None
 
@@ -153,7 +158,7 @@ class _ZipArchive(Archive):
 class _Guarded(io.RawIOBase):
     """Turns a member's faults into DamagedFileError."""
 
-    def __init__(self, member: BinaryIO):
+    def __init__(self, member: IO[bytes]):
         self._member = member
 
     def readable(self) -> bool:
@@ -214,7 +219,7 @@ class _TarArchive(Archive):
 
     def open_member(self, name: str) -> BinaryIO:
         start, size = self._places[name]
-        return io.BufferedReader(_Slice(self._file, start, size), 1 << 16)
+        return buffered(_Slice(self._file, start, size))
 
 
 class _Slice(io.RawIOBase):
@@ -274,16 +279,12 @@ def open_archive(uri: str) -> Archive | None:
     if kind is None:
         file.close()
         return None
-    token = ""
+    stat_of = next(iter(storage.walk(uri)), None)
+    token = f"{stat_of.size}/{stat_of.version}" if stat_of else ""
     if storage.is_local(uri):
-        found = os.fstat(file.fileno())
-        token = f"{found.st_size}/{found.st_mtime_ns}"
         file.seek(0)
-    else:
-        found = next(iter(storage.walk(uri)), None)
-        token = f"{found.size}/{found.version}" if found else ""
     if kind == "gzip":
-        with _from_start(file, head) as start, io.BufferedReader(Gunzip(start)) as plain:
+        with _from_start(file, head) as start, buffered(Gunzip(start)) as plain:
             head = plain.read(512)
             if archive_kind(head) != "tar":
                 return None
@@ -319,7 +320,7 @@ def _from_start(file: BinaryIO, head: bytes) -> BinaryIO:
     if file.seekable():
         file.seek(0)
         return file
-    return io.BufferedReader(_Rejoined(head, file))  # type: ignore[return-value]
+    return buffered(_Rejoined(head, file))
 
 
 def _spooled(stream: BinaryIO, head: bytes) -> BinaryIO:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
 from collections.abc import Mapping
 from typing import BinaryIO
 
@@ -21,6 +20,7 @@ from transforms.archives import (
     Archive,
     DamagedFileError,
     Gunzip,
+    buffered,
     cached_archive,
 )
 from transforms.listings import (
@@ -83,9 +83,9 @@ class SessionFiles:
             raise FileNotFoundError(f"{self.uri}: no such file in the session")
         raw = self._open_stored(stored)
         if not hasattr(raw, "peek"):
-            raw = io.BufferedReader(raw)  # type: ignore[arg-type]
+            raw = buffered(raw)
         if raw.peek(2)[:2] == GZIP_MAGIC:  # type: ignore[attr-defined]
-            return io.BufferedReader(Gunzip(raw), 1 << 16)
+            return buffered(Gunzip(raw))
         return raw
 
     def read(self, name: str, limit: int) -> bytes:

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from schemas.traces import Event, SessionRef
 from tests.support.session_folders import RULES, START_MS, write
 from transforms.images import ImageDefect, decode_image, probe_image
-from transforms.ingest.event_fields import decode_record, event_of
+from transforms.ingest.event_fields import event_of
 from transforms.ingest.event_lines import EventReader
 from transforms.ingest.find import find_sessions
 from transforms.ingest.gathering import Gathering, LineFault, ReadLimits
 from transforms.ingest.read import read_trace
+from transforms.ingest.records import decode_record
 from transforms.ingest.times import BadTime, Clock
 from transforms.json_lines import Block, LongLine, read_blocks
 from transforms.listings import UnsafePathError, resolve_inside

@@ -17,15 +17,9 @@ from msgspec.structs import force_setattr
 from schemas.traces import Event, Target, Touch, Viewport
 from transforms.archives import DamagedFileError
 from transforms.ingest.aliases import BUTTONS, KEYS, SORTED_MODIFIERS
-from transforms.ingest.event_fields import (
-    MAX_COORDINATE,
-    MAX_ID_LENGTH,
-    decode_record,
-    event_of,
-    text_of,
-    tidied,
-)
+from transforms.ingest.event_fields import MAX_ID_LENGTH, event_of
 from transforms.ingest.gathering import Gathering, LineFault, SessionFault
+from transforms.ingest.records import MAX_COORDINATE, decode_record, text_of, tidied
 from transforms.ingest.times import BadTime, Clock
 from transforms.json_lines import LongLine, Utf8Stream, read_blocks
 from transforms.session_files import SessionFiles
@@ -283,8 +277,8 @@ class EventReader:
             self.gathering.fail_line(file, line, fault, data, length=len(data))
             return
         except BadTime as error:
-            fault = LineFault("bad_timestamp", f"timestamp: {error}")
-            self.gathering.fail_line(file, line, fault, data, length=len(data))
+            bad = LineFault("bad_timestamp", f"timestamp: {error}")
+            self.gathering.fail_line(file, line, bad, data, length=len(data))
             return
         given = made.fields.pop("id", None)
         identifier = self._unique_id(given, line)

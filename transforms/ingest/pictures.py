@@ -16,8 +16,8 @@ from schemas.traces import DomSnapshot, Event, Frame, Viewport
 from transforms.archives import DamagedFileError
 from transforms.images import ImageDefect, ImageInfo, probe_image
 from transforms.ingest.aliases import FIELD_ALIASES, FILE_FIELDS, fold
-from transforms.ingest.event_fields import decode_record, viewport_of
 from transforms.ingest.gathering import Gathering, LineFault
+from transforms.ingest.records import decode_record, viewport_of
 from transforms.ingest.times import BadTime, Clock
 from transforms.json_lines import LongLine, Utf8Stream, read_blocks, without_mark
 from transforms.listings import UnsafePathError, resolve_inside
@@ -173,11 +173,12 @@ def _timed(
             found.setdefault(name, []).append(taken)
     indexed = set(found)
     for event in gathering.events:
-        if event.type == kind.event and (name := _named_by(event, files, gathering, kind)):
-            if name in indexed:
-                continue
+        if event.type != kind.event:
+            continue
+        named = _named_by(event, files, gathering, kind)
+        if named is not None and named not in indexed:
             taken = Taken(event.timestamp_us, event.tab, event.viewport)
-            found.setdefault(name, []).append(taken)
+            found.setdefault(named, []).append(taken)
     for name in names:
         if name not in indexed and (sidecar := _sidecar(files, gathering, clock, name)):
             found[name] = [sidecar]

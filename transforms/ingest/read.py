@@ -13,12 +13,12 @@ import msgspec
 from schemas.traces import RecorderInfo, Session, SessionRef, Trace
 from transforms.archives import DamagedFileError
 from transforms.ingest import layouts
-from transforms.ingest.event_fields import decode_record
 from transforms.ingest.event_lines import EventReader
 from transforms.ingest.find import looks_like
 from transforms.ingest.gathering import Gathering, LineFault, ReadLimits, SessionFault
 from transforms.ingest.network import NetworkRules, read_network
 from transforms.ingest.pictures import read_frames, read_snapshots
+from transforms.ingest.records import decode_record
 from transforms.ingest.times import BadTime, Clock, iso_utc
 from transforms.ingest.tracepipe import read_event_files, read_screenshot_files
 from transforms.ingest.trajectories import read_trajectory

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_S = 946_684_800
@@ -45,13 +46,13 @@ class Clock:
         self.used_base = False
         self._origin_s: float | None = None
 
-    def read(self, value: object) -> tuple[int, tuple[str, ...]]:
+    def read(self, value: Any) -> tuple[int, tuple[str, ...]]:
         """Returns (µs, flags); raises BadTime."""
         kind = type(value)
         if (kind is float or kind is int) and not self.monotonic:
             # Milliseconds, what browsers give: most of all timestamps.
-            if 946_684_800_000 <= value < 4_102_444_800_000:  # type: ignore[operator]
-                return round(value * 1000), NO_FLAGS  # type: ignore[operator]
+            if 946_684_800_000 <= value < 4_102_444_800_000:
+                return round(value * 1000), NO_FLAGS
         elif kind is str:
             text = value.strip()
             if not _NUMBER.match(text):

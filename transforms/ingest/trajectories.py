@@ -16,7 +16,9 @@ from schemas.traces import Event, Frame, GivenStep, Viewport
 from transforms.archives import DamagedFileError
 from transforms.images import ImageInfo
 from transforms.ingest.aliases import KEYS, MODIFIERS, fold
-from transforms.ingest.event_fields import (
+from transforms.ingest.gathering import Gathering, LineFault, SessionFault
+from transforms.ingest.pictures import add_inline, probe_file
+from transforms.ingest.records import (
     bounds_of,
     decode_record,
     number_of,
@@ -24,8 +26,6 @@ from transforms.ingest.event_fields import (
     tidied,
     viewport_of,
 )
-from transforms.ingest.gathering import Gathering, LineFault, SessionFault
-from transforms.ingest.pictures import add_inline, probe_file
 from transforms.ingest.times import BadTime, Clock
 from transforms.json_lines import LongLine, Utf8Stream, read_blocks
 from transforms.listings import UnsafePathError, resolve_inside
@@ -102,8 +102,8 @@ class _TrajectoryReader:
         except LineFault as fault:
             self.gathering.fail_line(self.name, line, fault, data, length=len(data))
         except BadTime as error:
-            fault = LineFault("bad_timestamp", f"timestamp: {error}")
-            self.gathering.fail_line(self.name, line, fault, data, length=len(data))
+            bad = LineFault("bad_timestamp", f"timestamp: {error}")
+            self.gathering.fail_line(self.name, line, bad, data, length=len(data))
 
     def _take(self, line: int, record: dict[str, Any], flags: tuple[str, ...]) -> None:
         action = record.pop("action", None)
@@ -265,7 +265,7 @@ def _fill_keys(action: dict[str, Any], fields: dict[str, Any]) -> None:
         keys = keys.split("+") if len(keys) > 1 and "+" in keys[:-1] else [keys]
     if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys):
         return
-    named = [KEYS.get(k, k) for k in keys]
+    named = [KEYS.get(str(k), str(k)) for k in keys]
     modifiers = [MODIFIERS.get(k) or MODIFIERS.get(k.lower()) for k in named[:-1]]
     if named:
         fields["key"] = named[-1]

@@ -5,9 +5,10 @@ import pytest
 
 from schemas.traces import Event, SessionRef, Target, Touch, Viewport
 from tests.support.session_folders import START_MS, codes, event, read_events
-from transforms.ingest.event_fields import decode_record, event_of
+from transforms.ingest.event_fields import event_of
 from transforms.ingest.event_lines import EventReader
 from transforms.ingest.gathering import Gathering, LineFault, ReadLimits
+from transforms.ingest.records import decode_record
 from transforms.ingest.times import Clock
 
 FULL = {
