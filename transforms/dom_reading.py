@@ -22,6 +22,7 @@ from transforms.dom_tree import (
 MAX_BYTES = 8 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 200
+MAX_ATTRIBUTES = 5_000
 FORMATS = ("xml", "html", "json")
 UNSEEN_TAGS = frozenset("script style link meta head noscript template".split())
 """HTML elements whose content nobody sees."""
@@ -43,16 +44,18 @@ def parse_dom(data: bytes | str, format: str, max_bytes: int = MAX_BYTES) -> Dom
     if len(data) > max_bytes:
         raise DomDefect("dom_too_large", f"{len(data)} bytes; at most {max_bytes} are read")
     text = data if isinstance(data, str) else _decoded(data)
-    text = text.lstrip("\ufeff \t\r\n")
-    if not text:
+    if not text.strip("\ufeff \t\r\n"):
         raise DomDefect("dom_empty", "the snapshot is empty")
     if format == "json":
         return _from_json(text)
+    text = text.lstrip("\ufeff \t\r\n")
+    if any(tag[0].count("=") > MAX_ATTRIBUTES for tag in _LONG_TAG.finditer(text)):
+        raise DomDefect("dom_too_large", f"an element with more than {MAX_ATTRIBUTES} attributes")
     if format == "html":
         return _from_markup(text, as_html=True)
     # Declared entities are how small files grow into gigabytes or read other files; no recorder
     # needs them.
-    if "<!ENTITY" in text.upper() if "<!" in text else False:
+    if "<!ENTITY" in text or ("<!" in text and "<!ENTITY" in text.upper()):
         raise DomDefect("dom_entities", "the snapshot declares entities")
     try:
         return _from_markup(text, as_html=False)
@@ -63,6 +66,7 @@ def parse_dom(data: bytes | str, format: str, max_bytes: int = MAX_BYTES) -> Dom
         raise
 
 
+_LONG_TAG = re.compile(r"<[^<>]{65536,}")
 _ENCODINGS = frozenset("utf-8 ascii iso8859-1 iso8859-15 cp1252 utf-16 utf-16-le utf-16-be".split())
 
 
@@ -114,13 +118,15 @@ class _TreeBuilder:
         if name == "label" and "for" in fields:
             self.labels.setdefault(fields["for"], node)
         if self.path:
-            self.path[-1][0].children.append(node)
+            parent, said = self.path[-1]
+            parent.children.append(node)
+            said.append(" ")
         elif self.root is None:
             self.root = node
         self.path.append((node, []))
 
     def data(self, text: str) -> None:
-        if self.path and not self.unseen and not text.isspace():
+        if self.path and not self.unseen:
             self.path[-1][1].append(text)
 
     def comment(self, text: str) -> None:
@@ -137,9 +143,10 @@ class _TreeBuilder:
             return
         node, parts = self.path.pop()
         if parts:
-            said = folded_blanks(" ".join(parts))
+            text = "".join(parts)
+            said = folded_blanks(text)
             if node.tag == "textarea" and self.as_html:
-                node.value = node.value or "".join(parts)
+                node.value = node.value or text or None
             elif said:
                 node.text = f"{node.text} {said}" if node.text else said
 
@@ -162,7 +169,7 @@ def _from_markup(text: str, as_html: bool) -> DomTree:
     else:
         parser = etree.XMLParser(
             target=builder,
-            resolve_entities=False,
+            resolve_entities="internal",  # none is declared: only &amp; and its like
             no_network=True,
             load_dtd=False,
             huge_tree=False,
@@ -183,14 +190,16 @@ def _from_markup(text: str, as_html: bool) -> DomTree:
 def _from_json(text: str) -> DomTree:
     import orjson
 
-    if _nested(text) > 2 * MAX_DEPTH:
+    data = text.encode("utf-8", "replace").removeprefix(codecs.BOM_UTF8)
+    if _nested(data) > 2 * MAX_DEPTH:
         raise DomDefect("dom_too_deep", f"nested more than {MAX_DEPTH} levels")
-    if text.count("{") > 4 * MAX_NODES or text.count(",") > 30 * MAX_NODES:
+    if data.count(b"{") + data.count(b"[") > 4 * MAX_NODES or data.count(b",") > 15 * MAX_NODES:
         raise DomDefect("dom_too_large", f"more than {MAX_NODES} elements")
     try:
-        raw = orjson.loads(text.encode("utf-8", "replace"))
+        raw = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise DomDefect("dom_syntax", f"not JSON at character {error.pos}") from None
+    del data
     if isinstance(raw, list):
         raw = {"children": raw}
     if not isinstance(raw, dict):
@@ -227,20 +236,23 @@ def _from_json(text: str) -> DomTree:
     return DomTree(root)
 
 
-def _nested(text: str) -> int:
+def _nested(data: bytes) -> int:
     """How deep brackets nest, strings aside; parsers of JSON recurse, so this is asked first."""
     deepest = depth = 0
-    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text, re.S):
+    for match in _JSON_MARKS.finditer(data):
         mark = match[0]
-        if mark in "[{":
+        if mark in (b"[", b"{"):
             depth += 1
             if depth > deepest:
                 deepest = depth
                 if deepest > 2 * MAX_DEPTH:
                     break
-        elif mark in "]}":
+        elif mark in (b"]", b"}"):
             depth -= 1
     return deepest
+
+
+_JSON_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.S)
 
 
 def _json_fields(raw: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections import deque
 from typing import Any
 
 from transforms.dom_reading import FORMATS, UNSEEN_TAGS
@@ -24,7 +23,7 @@ def _shown(node: DomNode) -> dict[str, Any]:
         "value": node.value,
         "input_type": node.input_type,
         "autocomplete": node.autocomplete,
-        **node.attributes,
+        **dict(sorted(node.attributes.items())),
     }
     fields = {key: value for key, value in fields.items() if value is not None}
     if node.bounds is not None:
@@ -35,16 +34,7 @@ def _shown(node: DomNode) -> dict[str, Any]:
 def to_text(tree: DomTree, format: str = "json") -> str:
     """Writes a tree so that equal trees give equal texts; `parse_dom` reads it back."""
     if format == "json":
-        import orjson
-
-        root = _shown(tree.root)
-        waiting = deque([(tree.root, root)])
-        while waiting:
-            node, shown = waiting.popleft()
-            if node.children:
-                shown["children"] = [_shown(child) for child in node.children]
-                waiting.extend(zip(node.children, shown["children"]))
-        return orjson.dumps(root).decode("utf-8")
+        return _json(tree)
     if format not in FORMATS:
         raise ValueError(f"unknown snapshot format {format!r}; known: {', '.join(FORMATS)}")
     parts: list[str] = []
@@ -59,6 +49,31 @@ def to_text(tree: DomTree, format: str = "json") -> str:
         parts.append(said)
         stack.append(closing)
         stack.extend(reversed(node.children))
+    return "".join(parts)
+
+
+def _json(tree: DomTree) -> str:
+    """Written piece by piece: encoders recurse, and trees may be deeper than they like."""
+    import orjson
+
+    parts: list[str] = []
+    stack: list[DomNode | str] = [tree.root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, str):
+            parts.append(node)
+            continue
+        fields = orjson.dumps(_shown(node)).decode("utf-8")
+        if not node.children:
+            parts.append(fields)
+            continue
+        comma = "," if len(fields) > 2 else ""
+        parts.append(f'{fields[:-1]}{comma}"children":[')
+        stack.append("]}")
+        for place in range(len(node.children) - 1, -1, -1):
+            stack.append(node.children[place])
+            if place:
+                stack.append(",")
     return "".join(parts)
 
 
