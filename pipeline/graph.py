@@ -22,6 +22,7 @@ from transforms.normalize.transforms import MatchObservations, NormalizeEvents
 from transforms.prepared import WritePrepared
 from transforms.privacy.transforms import LocateSensitive, Redact, VerifyPrivacy
 from transforms.results import WriteResult
+from transforms.shuffle import Spread
 from transforms.synthesize.transforms import SynthesizeExamples, ValidateExamples
 from transforms.write.commit import CommitSettings
 from transforms.write.shards import ShardPlaces
@@ -52,7 +53,7 @@ def build_graph(
     prepared = (found["prepared"], new) | "AllPrepared" >> beam.Flatten()
     made = (
         prepared
-        | "SpreadPrepared" >> beam.Reshuffle()
+        | "SpreadPrepared" >> Spread()
         | "SegmentTrajectories" >> SegmentTrajectories(run.checkpoints, run.catalogue, o.fail_fast)
         | "ClassifySegments" >> ClassifySegments(run.classification, run.catalogue, o.fail_fast)
         | "SynthesizeExamples" >> SynthesizeExamples(run.synthesis, run.catalogue, o.fail_fast)

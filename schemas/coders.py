@@ -1,7 +1,8 @@
-"""How our types cross a shuffle: msgpack by msgspec, registered under a URN of our own.
+"""The coders of sessions on their way between fused steps: msgpack, under a URN of our own.
 
-Without this Beam would fall back to pickling. Workers must have imported this module before they
-decode a graph, so launchers pass it as ``--beam_plugin`` (see ``pipeline/runner.py``).
+Without them Beam would put pickling coders into the graph. What crosses a shuffle is bytes
+(``schemas.packing``) and needs none of ours: a worker meets these coders only after it has loaded
+one of our steps, and with it this module.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import apache_beam as beam
 import msgspec
 from apache_beam.coders import Coder
 
-from schemas import receipts, traces, work
+from schemas import work
+from schemas.packing import pack, unpack
 
 URN = "tracemill:coder:struct:v1"
 
@@ -23,8 +25,6 @@ class StructCoder(Coder):
 
     def __init__(self, struct: type[msgspec.Struct]):
         self._struct = struct
-        self._encoder = msgspec.msgpack.Encoder(order="deterministic")
-        self._decoder = msgspec.msgpack.Decoder(struct)
 
     @classmethod
     def from_type_hint(cls, typehint: type[msgspec.Struct], registry: Any) -> StructCoder:
@@ -33,11 +33,11 @@ class StructCoder(Coder):
 
     def encode(self, value: Any) -> bytes:
         """Returns the msgpack bytes of ``value``."""
-        return self._encoder.encode(value)
+        return pack(value)
 
     def decode(self, encoded: bytes) -> Any:
         """Returns the Struct behind msgpack bytes."""
-        return self._decoder.decode(encoded)
+        return unpack(encoded, self._struct)
 
     def is_deterministic(self) -> bool:
         """Equal Structs have equal bytes, so they may be keys."""
@@ -69,14 +69,7 @@ def _from_runner_api(payload: bytes, unused_components: Any, unused_context: Any
     return StructCoder(getattr(importlib.import_module(module), name))
 
 
-STRUCTS = (
-    traces.SessionRef,
-    work.SessionWork,
-    work.ResultWork,
-    receipts.Receipt,
-    receipts.ShardSummary,
-    receipts.VersionPlan,
-)
+STRUCTS = (work.SessionWork, work.ResultWork)
 
 
 def register() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from schemas.outcomes import Ledger
+from schemas.traces import SessionRef
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
@@ -33,6 +34,16 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     """A fault that another run may not meet again is in it, so another run makes it anew."""
     reused: bool = False
     """An earlier run had made it."""
+
+
+class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What earlier runs have finished of one session: nothing, its first half, or all of it."""
+
+    ref: SessionRef
+    key: str
+    """Of its prepared checkpoint."""
+    prepared: Receipt | None = None
+    done: Receipt | None = None
 
 
 class VersionPlan(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -13,6 +13,7 @@ import apache_beam as beam
 import msgspec
 
 from schemas.outcomes import Audit, Failure, Ledger
+from schemas.packing import pack
 from schemas.receipts import Receipt
 from schemas.tables import (
     ActionCell,
@@ -171,7 +172,7 @@ class _WritePrepared(beam.DoFn):
     def setup(self) -> None:
         self.store = CheckpointStore(self.root)
 
-    def process(self, work: SessionWork) -> Iterator[Receipt]:
+    def process(self, work: SessionWork) -> Iterator[bytes]:
         session_id = self.keys.published_id(work.ref.session_id)
         prepared = work.prepared
         if work.failed or prepared is None:
@@ -181,7 +182,7 @@ class _WritePrepared(beam.DoFn):
             audit=tuple(msgspec.structs.replace(a, session_id=session_id) for a in work.audit),
         )
         rows = () if work.failed else work.event_rows
-        yield self.write(work, prepared, rows)
+        yield pack(self.write(work, prepared, rows))
 
     def write(
         self, work: SessionWork, prepared: PreparedSession, rows: Sequence[EventRow]
@@ -217,14 +218,14 @@ class _WritePrepared(beam.DoFn):
 
 @dataclasses.dataclass
 class WritePrepared(beam.PTransform):
-    """Writes each session's prepared checkpoint and emits its receipt."""
+    """Writes each session's prepared checkpoint and emits its receipt, packed."""
 
     checkpoints: str
     private: str
     keys: CheckpointKeys
 
     def expand(self, sessions: Any) -> Any:
-        """SessionWork → Receipt."""
+        """SessionWork → packed Receipt."""
         return sessions | "WritePreparedCheckpoint" >> beam.ParDo(
             _WritePrepared(self.checkpoints, self.private, self.keys)
-        ).with_output_types(Receipt)
+        ).with_output_types(bytes)

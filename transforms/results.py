@@ -12,6 +12,7 @@ import msgspec
 from schemas.catalogue import Catalogue
 from schemas.classifications import Classification
 from schemas.examples import Example
+from schemas.packing import pack
 from schemas.receipts import Receipt
 from schemas.tables import ClassificationRow, ExampleRow, FailureRow, SessionRow
 from schemas.work import ResultWork
@@ -191,7 +192,7 @@ class _WriteResult(beam.DoFn):
     def setup(self) -> None:
         self.store = CheckpointStore(self.root)
 
-    def process(self, work: ResultWork) -> Iterator[Receipt]:
+    def process(self, work: ResultWork) -> Iterator[bytes]:
         sections = list(
             result_sections(work, self.catalogue, self.configurations, self.training_table)
         )
@@ -215,7 +216,7 @@ class _WriteResult(beam.DoFn):
         written = self.store.write(KIND, receipt, sections)
         if self.progress:
             note_progress(self.progress, written)
-        yield written
+        yield pack(written)
 
 
 def note_progress(path: str, receipt: Receipt) -> None:
@@ -227,7 +228,7 @@ def note_progress(path: str, receipt: Receipt) -> None:
 
 @dataclasses.dataclass
 class WriteResult(beam.PTransform):
-    """Writes each session's result checkpoint and emits its receipt."""
+    """Writes each session's result checkpoint and emits its receipt, packed."""
 
     checkpoints: str
     catalogue: Catalogue
@@ -236,7 +237,7 @@ class WriteResult(beam.PTransform):
     progress: str | None = None
 
     def expand(self, sessions: Any) -> Any:
-        """ResultWork → Receipt."""
+        """ResultWork → packed Receipt."""
         return sessions | "WriteResultCheckpoint" >> beam.ParDo(
             _WriteResult(
                 self.checkpoints,
@@ -245,4 +246,4 @@ class WriteResult(beam.PTransform):
                 self.training_table,
                 self.progress,
             )
-        ).with_output_types(Receipt)
+        ).with_output_types(bytes)

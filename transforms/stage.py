@@ -16,6 +16,7 @@ import apache_beam as beam
 import msgspec
 from apache_beam.metrics import Metrics
 
+import schemas.coders  # noqa: F401  (a worker that loads a stage knows our coders)
 from schemas.outcomes import Audit, Failure
 
 _PROJECT = Path(__file__).resolve().parent.parent

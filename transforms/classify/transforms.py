@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.catalogue import Catalogue
 from schemas.outcomes import Failure
+from schemas.packing import unpack
 from schemas.receipts import Receipt
 from schemas.work import ResultWork
 from transforms import prepared
@@ -34,7 +35,8 @@ class _ReadPrepared(beam.DoFn):
     def setup(self) -> None:
         self.store = CheckpointStore(self.root)
 
-    def process(self, receipt: Receipt) -> Iterator[ResultWork]:
+    def process(self, packed: bytes) -> Iterator[ResultWork]:
+        receipt = unpack(packed, Receipt)
         checkpoint = self.store.read(prepared.KIND, receipt.key)
         yield ResultWork(
             receipt=receipt, key=receipt.result_key, prepared=prepared.read_state(checkpoint)
@@ -82,7 +84,7 @@ class SegmentTrajectories(beam.PTransform):
     fail_fast: bool = False
 
     def expand(self, receipts: Any) -> Any:
-        """Receipt → ResultWork with suite and segments."""
+        """Packed Receipt → ResultWork with suite and segments."""
         return (
             receipts
             | "ReadPrepared"

@@ -9,28 +9,29 @@ from typing import Any
 import apache_beam as beam
 import msgspec
 
-from schemas.receipts import Receipt
+from schemas.packing import pack, unpack
+from schemas.receipts import SessionState
 from schemas.traces import SessionRef
 from schemas.work import SessionWork
 from transforms.checkpoints import CheckpointKeys, CheckpointStore
 from transforms.ingest.find import find_sessions
 from transforms.ingest.network import NetworkRules
 from transforms.ingest.read import ReadLimits, read_trace
+from transforms.shuffle import Spread
 from transforms.stage import SessionDoFn, count
-
-TO_DO, PREPARED, DONE = "to_do", "prepared", "done"
 
 
 class _ListSessions(beam.DoFn):
     def __init__(self, patterns: tuple[str, ...], fingerprint: str):
         self.patterns, self.fingerprint = patterns, fingerprint
 
-    def process(self, unused_impulse: bytes) -> Iterator[SessionRef]:
-        yield from find_sessions(self.patterns, fingerprint=self.fingerprint)
+    def process(self, unused_impulse: bytes) -> Iterator[bytes]:
+        for ref in find_sessions(self.patterns, fingerprint=self.fingerprint):
+            yield pack(ref)
 
 
 class _LookUpCheckpoints(beam.DoFn):
-    """Sends each session to where its work begins: all of it, the second half, or nothing."""
+    """Says of each session what earlier runs have left to do, as packed ``SessionState``."""
 
     def __init__(self, root: str, keys: CheckpointKeys, anew: frozenset[str]):
         self.root, self.keys, self.anew = root, keys, anew
@@ -38,35 +39,54 @@ class _LookUpCheckpoints(beam.DoFn):
     def setup(self) -> None:
         self.store = CheckpointStore(self.root)
 
-    def process(self, ref: SessionRef) -> Iterator[Any]:
+    def process(self, packed: bytes) -> Iterator[bytes]:
+        ref = unpack(packed, SessionRef)
         session_id = self.keys.published_id(ref.session_id)
         if session_id in self.keys.forgotten:
             count("FindSessions", "forgotten")
             return
+        state = self.look_up(ref, session_id)
+        count("FindSessions", "done_before" if state.done else "to_do")
+        yield pack(state)
+
+    def look_up(self, ref: SessionRef, session_id: str) -> SessionState:
         key = self.keys.prepared(ref.session_id, ref.fingerprint, ref.defect)
+        state = SessionState(ref, key)
         prepared = None if session_id in self.anew else self.store.receipt("prepared", key)
         if prepared is None or prepared.volatile:
-            count("FindSessions", "new")
-            yield beam.pvalue.TaggedOutput(TO_DO, SessionWork(ref=ref, key=key))
-            return
+            return state
         result_key = self.keys.result(session_id, key)
         done = self.store.receipt("result", result_key)
-        if done is None or done.volatile:
-            count("FindSessions", "prepared_before")
-            # The salt may have changed since the prepared checkpoint was written.
-            yield beam.pvalue.TaggedOutput(
-                PREPARED, msgspec.structs.replace(prepared, result_key=result_key)
-            )
-            return
-        count("FindSessions", "done_before")
-        yield beam.pvalue.TaggedOutput(DONE, done)
+        if done is not None and not done.volatile:
+            return msgspec.structs.replace(state, done=done)
+        # The result's salt may have changed since the prepared checkpoint was written.
+        prepared = msgspec.structs.replace(prepared, result_key=result_key)
+        return msgspec.structs.replace(state, prepared=prepared)
+
+
+def _to_do(packed: bytes) -> Iterator[SessionWork]:
+    state = unpack(packed, SessionState)
+    if not state.prepared and not state.done:
+        yield SessionWork(ref=state.ref, key=state.key)
+
+
+def _prepared(packed: bytes) -> Iterator[bytes]:
+    state = unpack(packed, SessionState)
+    if state.prepared:
+        yield pack(state.prepared)
+
+
+def _done(packed: bytes) -> Iterator[bytes]:
+    state = unpack(packed, SessionState)
+    if state.done:
+        yield pack(state.done)
 
 
 @dataclasses.dataclass
 class FindSessions(beam.PTransform):
     """Lists the sessions and looks up what earlier runs have finished.
 
-    References are ordered by size, so that the longest start first, and are reshuffled, because
+    References are ordered by size, so that the longest start first, and are spread, because
     otherwise fusion would put every session on one worker.
     """
 
@@ -77,31 +97,23 @@ class FindSessions(beam.PTransform):
     anew: frozenset[str] = frozenset()
 
     def expand(self, begin: Any) -> Any:
-        """Nothing → {"to_do": SessionWork, "prepared": Receipt, "done": Receipt}."""
-        looked_up = (
+        """Nothing → {"to_do": SessionWork, "prepared": packed Receipt, "done": packed Receipt}."""
+        states = (
             begin
             | beam.Impulse()
             | "ListSessions"
-            >> beam.ParDo(_ListSessions(self.patterns, self.fingerprint)).with_output_types(
-                SessionRef
-            )
-            | "SpreadSessions" >> beam.Reshuffle()
+            >> beam.ParDo(_ListSessions(self.patterns, self.fingerprint)).with_output_types(bytes)
+            | "SpreadSessions" >> Spread()
             | "LookUpCheckpoints"
-            >> beam.ParDo(_LookUpCheckpoints(self.checkpoints, self.keys, self.anew)).with_outputs(
-                TO_DO, PREPARED, DONE
-            )
+            >> beam.ParDo(
+                _LookUpCheckpoints(self.checkpoints, self.keys, self.anew)
+            ).with_output_types(bytes)
         )
         return {
-            "to_do": looked_up[TO_DO] | "ToDo" >> beam.Map(_same).with_output_types(SessionWork),
-            "prepared": looked_up[PREPARED]
-            | "Prepared" >> beam.Map(_same).with_output_types(Receipt),
-            "done": looked_up[DONE] | "Done" >> beam.Map(_same).with_output_types(Receipt),
+            "to_do": states | "ToDo" >> beam.FlatMap(_to_do).with_output_types(SessionWork),
+            "prepared": states | "Prepared" >> beam.FlatMap(_prepared).with_output_types(bytes),
+            "done": states | "Done" >> beam.FlatMap(_done).with_output_types(bytes),
         }
-
-
-def _same(element: Any) -> Any:
-    """Gives a tagged output its type, and so its coder."""
-    return element
 
 
 class _ReadTraces(SessionDoFn):

@@ -14,10 +14,10 @@ from transforms.keys import stable_hash
 _MODULUS = 1 << 256
 
 
-def receipt_hash(receipt: Receipt) -> int:
+def receipt_hash(receipt: Receipt) -> bytes:
     """Returns a 256-bit number that stands for one result checkpoint and its content."""
     text = f"{receipt.session_id} {receipt.key} {receipt.digest}".encode()
-    return int.from_bytes(hashlib.sha256(text).digest(), "big")
+    return hashlib.sha256(text).digest()
 
 
 class VersionSum(msgspec.Struct, frozen=True):
@@ -27,8 +27,9 @@ class VersionSum(msgspec.Struct, frozen=True):
     depends neither on order nor on how runners bundle.
     """
 
-    hashes: int = 0
-    bytes: int = 0
+    hashes: bytes = bytes(32)
+    """Sum of the receipts' hashes modulo 2^256, big-endian."""
+    size_bytes: int = 0
     counts: VersionPlan = VersionPlan(version="", shards=0)
 
     def add(self, receipt: Receipt) -> VersionSum:
@@ -51,8 +52,8 @@ class VersionSum(msgspec.Struct, frozen=True):
     def merge(self, other: VersionSum) -> VersionSum:
         """Returns the sum of two sums."""
         return VersionSum(
-            (self.hashes + other.hashes) % _MODULUS,
-            self.bytes + other.bytes,
+            _added(self.hashes, other.hashes),
+            self.size_bytes + other.size_bytes,
             _sum(self.counts, other.counts),
         )
 
@@ -61,11 +62,14 @@ class VersionSum(msgspec.Struct, frozen=True):
         counts = self.counts
         return msgspec.structs.replace(
             counts,
-            version=stable_hash(
-                "version", f"{self.hashes:064x}", counts.sessions, writing, size=10
-            ),
-            shards=max(1, math.ceil(self.bytes / max_shard_bytes)),
+            version=stable_hash("version", self.hashes.hex(), counts.sessions, writing, size=10),
+            shards=max(1, math.ceil(self.size_bytes / max_shard_bytes)),
         )
+
+
+def _added(a: bytes, b: bytes) -> bytes:
+    total = int.from_bytes(a, "big") + int.from_bytes(b, "big")
+    return (total % _MODULUS).to_bytes(32, "big")
 
 
 def plan_version(receipts: Iterable[Receipt], writing: str, max_shard_bytes: int) -> VersionPlan:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.outcomes import Ledger
-from schemas.receipts import Receipt
+from schemas.packing import pack, unpack
+from schemas.receipts import Receipt, VersionPlan
 from transforms.write.plan import plan_version, shard_of, split_of
 from transforms.write.transforms import PlanVersion
 
@@ -36,10 +37,10 @@ def test_merged_and_unmerged_sums_are_equal(n, rng):
     for part in (items[:cut], [], items[cut:]):
         accumulator = combine.create_accumulator()
         for item in part:
-            accumulator = combine.add_input(accumulator, item)
+            accumulator = combine.add_input(accumulator, pack(item))
         parts.append(accumulator)
     random.Random(0).shuffle(parts)
-    assert combine.extract_output(combine.merge_accumulators(parts)) == whole
+    assert unpack(combine.extract_output(combine.merge_accumulators(parts)), VersionPlan) == whole
 
 
 def test_the_name_follows_content_and_writing_options():
