@@ -62,7 +62,7 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline*", "transforms*", "schemas*"]),
     package_data={
-        "transforms": ["**/*.yaml", "**/*.txt", "**/*.json"],
+        "transforms": ["**/*.yaml", "**/*.txt", "**/*.json", "privacy/ner_model/**/*"],
         "pipeline": ["**/*.html"],
     },
     install_requires=BASE,

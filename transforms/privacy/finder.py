@@ -4,7 +4,8 @@ What a text is decides how it is searched (its *kind*):
 
 - ``prose``: running text, values of bodies, thoughts, descriptions, visible text of a page;
 - ``title``: of a window or a page;
-- ``key``: what somebody typed;
+- ``key``: what somebody typed; ``typing``: the same while it is being typed, where half words
+  would look like names;
 - ``ui``: labels and buttons, which are the program's own words more often than a person's;
 - ``url``: taken apart and decoded first; ``path``: file names and segments of paths;
 - ``code``: bodies that are no JSON, scripts, logs; long numbers in it mean nothing;
@@ -29,11 +30,11 @@ from transforms.privacy.folding import folded, plain, without_invisible
 from transforms.privacy.misread import find_misread
 from transforms.privacy.patterns import EMAIL, PresidioPatterns, PresidioTimeout
 from transforms.privacy.secrets import find_secrets
-from transforms.privacy.spans import mapped, merged, shifted
+from transforms.privacy.spans import mapped, merged, shifted, without_doubtful
 from transforms.privacy.urls import EMBEDDED, url_parts
 from transforms.privacy.values import ValueIndex
 
-KINDS = frozenset("prose title key ui url path code id ocr".split())
+KINDS = frozenset("prose title key typing ui url path code id ocr".split())
 
 _OVERLAP = 256
 """Characters that two pieces of a huge text share, so that nothing is cut in two."""
@@ -97,6 +98,21 @@ class TextFinder:
             self._remember(kind, text, tuple(spans))
         return result
 
+    def find_certain(self, text: str) -> list[Span]:
+        """Returns what is sensitive beyond doubt, whatever kind of text this is; no names.
+
+        Checks of finished output use it: what it sees must have been redacted.
+        """
+        seen, origin = without_invisible(text)
+        seen = plain(seen)
+        try:
+            spans = self._in_text(seen, "id") + self._own_patterns(seen)
+            spans += numbers.find_numbers(seen, "code")
+        except (PresidioTimeout, TimeoutError):
+            return [Span(0, len(text), "SECRET", "pattern")]
+        spans += [s for s in find_secrets(seen, "id", 9.0) if s.score >= 1.0]
+        return self._kept(text, spans if origin is None else mapped(spans, origin))
+
     def _remember(self, kind: str, text: str, spans: tuple[Span, ...]) -> None:
         self._cache[kind, text] = spans
         self._cached_chars += len(text) + 100
@@ -119,7 +135,7 @@ class TextFinder:
         return [self._kept(text, found) for text, found in zip(texts, spans)]
 
     def _names(self, pieces: list[str], kind: str) -> list[list[Span]]:
-        if self.names is None or kind in ("id", "code"):
+        if self.names is None or kind in ("id", "code", "typing"):
             return [[] for _ in pieces]
         if kind != "url":
             return self.names.find_many(pieces, [kind] * len(pieces))
@@ -232,10 +248,12 @@ class TextFinder:
         """Merged spans of entities that are switched on, without what is allowed."""
         config = self.config
         return merged(
-            span
-            for span in spans
-            if span.entity in config.entities
-            and text[span.start : span.end].strip(" .,;:").casefold() not in config.allow
+            without_doubtful(
+                span
+                for span in spans
+                if span.entity in config.entities
+                and text[span.start : span.end].strip(" .,;:").casefold() not in config.allow
+            )
         )
 
 

@@ -16,7 +16,7 @@ from schemas.findings import Span
 DIGITS = re.compile(r"\d")
 
 _CARD_RUN = re.compile(r"(?<![\w.])(?<![0-9A-Fa-f]-)\d(?:[ \-]?\d){11,18}(?![\w]|[.,]\d)")
-_CARD_START = re.compile(r"1800|2131|2[2-7]|3[0-9]|[456]")
+_CARD_START = re.compile(r"0604|1800|2131|2[2-7]|3[0-9]|[456]")
 _CARD_GROUPS = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}")
 _CARD_CUE = re.compile(
     r"\b(?:card|visa|master ?card|amex|american express|credit|debit|maestro|discover|cc|karte|"
@@ -52,6 +52,7 @@ _PHONE_AMERICAN = re.compile(
 _PHONE_NATIONAL = re.compile(
     r"(?<![\w.,:/\-+])0\d{1,4}(?:[ .\-/]\d{2,8}){1,5}" + _EXTENSION + r"(?![\w:/%\-]|[.,]\d)"
 )
+_PHONE_BARE = re.compile(r"(?<![\w.,:/\-+])0[1-9]\d{7,9}(?![\w:/%\-]|[.,]\d)")
 _PHONE_PAIRS = re.compile(
     r"(?<![\w.,:/\-+])\d{2}([ .])\d{2}\1\d{2}\1\d{2}(?:\1\d{2})?(?![\w:/%\-]|[.,]\d|[ ]\d)"
 )
@@ -78,7 +79,9 @@ _IBAN_LENGTHS = dict(
     XK:20""".split()
 )
 
-_IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
+_IPV4 = re.compile(
+    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d|[.\-](?:tar|zip|whl|gz|jar|exe|deb|rpm|msi|py\d))"
+)
 _IPV6 = re.compile(
     r"(?<![\w:.])(?=[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:)[0-9A-Fa-f:]{3,39}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?"
     r"(?:%[\w.]+)?(?![\w:]|\.\d)"
@@ -86,7 +89,7 @@ _IPV6 = re.compile(
 _VERSION_CUE = re.compile(
     r"(?:\b(?:versions?|ver|v|release[sd]?|rel|build|firmware|driver|chapter|section|sec|rev|update|"
     r"patch|schema|protocol|python|java|node|chrome|firefox|oid|§)\b[\s:=.\-]*(?:number|no|is|to)?"
-    r"[\s:=]*|[A-Za-z]/|[<>=~^]=?\s?|[@-])$",
+    r"[\s:=]*|[A-Za-z]/|[<>=~!]=\s?|[~^]|\w@)$",
     re.IGNORECASE,
 )
 _MAC = re.compile(
@@ -161,6 +164,7 @@ def find_phones(text: str, kind: str) -> Iterator[Span]:
         (_PHONE_AREA, 7, 15),
         (_PHONE_AMERICAN, 10, 11),
         (_PHONE_NATIONAL, 8, 13),
+        (_PHONE_BARE, 9, 11),
         (_PHONE_PAIRS, 8, 10),
     ):
         if kind in IDENTIFIER_KINDS and regex is not _PHONE_INTERNATIONAL:

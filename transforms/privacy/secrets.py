@@ -52,7 +52,7 @@ _URL_CREDENTIALS_LOOSE = re.compile(
 )
 _SCHEME_TOKEN = re.compile(
     r"\b(?:bearer|basic|digest|token|apikey|negotiate|ntlm|aws4-hmac-sha256)\s+"
-    r"(?:(?:username|credential|signature|token)=\"?)?([A-Za-z0-9+/_.~\-]{8,}={0,2})",
+    r"(?:(?:username|credential|signature|token)=\"?)?([^\s\"'<>,;`]{8,512})",
     re.IGNORECASE,
 )
 _NAME = (
@@ -91,13 +91,13 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
-    r"(?:<.*|\$\{?\w.*|\{\{?.*|%\(?\w+\)?[sd%]?|\*{2,}.*|x{3,}|X{3,}|\.{2,}.*|…|\[.*|\(.*|"
+    r"(?:<.*|\$\{.*|\$\(.*|(?-i:\$[A-Z][A-Z0-9_]*|\$[a-z_][a-z_]*)|\{\{?.*|%\(?\w+\)?[sd%]?|\*{2,}.*|x{3,}|X{3,}|\.{2,}.*|…|\[.*|\(.*|"
     r"(?:os|sys|self|this|process|env|config|settings|request|req|res|data|args|kwargs|params|options|"
     r"ctx|props|state|user|form|event|secrets|getpass|input|str|int|bool|float|bytes|optional|dict|list)"
     r"(?:[.\[(|].*)?|(?:none|null|nil|true|false|undefined|nan|required|optional|string|number|any|void|"
     r"const|let|var|new|async|await|return|lambda|function|redacted|hidden|masked|example|changeme|"
     r"your[_-]?\w*|my[_-]?(?:password|token|secret|key)|password|passwd|secret|token|key|value)[,.;)}]*|"
-    r"\w+\(.*|https?://.*|/.*|-+|=+|\d{1,3})",
+    r"\w+[(\[].*|https?://.*|(?:/[a-z0-9_.\-]+)+/?|-+|=+|\d{1,3})",
     re.IGNORECASE | re.DOTALL,
 )
 _PUNCTUATION_END = ".,;:!?)]}\"'`\\"
@@ -109,6 +109,7 @@ _HASH_CONTEXT = re.compile(
     r"build|image|data:[\w/+.-]+;base64)\s*[-:=@,\"'(]*\s*$",
     re.IGNORECASE,
 )
+_HASH_PREFIX = re.compile(r"(?:sha\d+|md5)[-_:=]", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]{3,}")
 
 
@@ -185,9 +186,9 @@ def _named(text: str) -> Iterator[Span]:
             if not _PLACEHOLDER.fullmatch(match[1]):
                 yield Span(*match.span(1), "SECRET", "secret", 0.9)
     for match in _SCHEME_TOKEN.finditer(text):
-        value = match[1]
-        if len(value) >= 12 and _looks_random(value) and not _PLACEHOLDER.fullmatch(value):
-            yield Span(*match.span(1), "SECRET", "secret", 0.9)
+        value = _trimmed(match[1])
+        if len(value) >= 8 and _looks_random(value) and not _PLACEHOLDER.fullmatch(value):
+            yield Span(match.start(1), match.start(1) + len(value), "SECRET", "secret", 0.9)
     if "p" in lowered or "code" in lowered or "secret" in lowered or "token" in lowered:
         for match in _SAID.finditer(text):
             value = _trimmed(match[1])
@@ -232,7 +233,7 @@ def _is_named_secret(name: str, value: str, sign: str, quote: str) -> bool:
         or lowered in ("bypass", "compass", "surpass")
     ):
         return False
-    if value.startswith(("/", "./", "http://", "https://", "$", "{", "[", "(", "<", "%s", "@")):
+    if value.startswith(("./", "http://", "https://", "{", "[", "(", "<", "%s", "@")):
         return False
     if re.search(r"pass(?!ed|es\b|ing)|pwd|kennwort", lowered):
         if re.fullmatch(r"(?:by|tres|com|sur|over|under)pass", lowered):
@@ -269,6 +270,8 @@ def _random(text: str, min_bits: float) -> Iterator[Span]:
         if body.count("-") + body.count("_") > len(body) / 8 or entropy_bits(body) < min_bits:
             continue
         if sum(len(word) for word in _WORDS.findall(body)) > len(body) * 0.45:
+            continue
+        if _HASH_PREFIX.match(value):
             continue
         if not _HASH_CONTEXT.search(text[max(0, match.start() - 40) : match.start()]):
             yield Span(match.start(), match.end(), "SECRET", "secret", 0.6)

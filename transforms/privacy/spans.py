@@ -33,6 +33,20 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return result
 
 
+def without_doubtful(spans: Iterable[Span]) -> list[Span]:
+    """Returns spans without those of names that overlap what a pattern or a rule is sure of."""
+    spans = list(spans)
+    sure = [span for span in spans if span.origin not in ("ner", "cue")]
+    if not sure or len(sure) == len(spans):
+        return spans
+    return [
+        span
+        for span in spans
+        if span.origin not in ("ner", "cue")
+        or not any(span.start < other.end and other.start < span.end for other in sure)
+    ]
+
+
 def shifted(spans: Iterable[Span], offset: int) -> list[Span]:
     """Returns spans moved by a number of characters."""
     return [Span(s.start + offset, s.end + offset, s.entity, s.origin, s.score) for s in spans]

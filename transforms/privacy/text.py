@@ -16,128 +16,35 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from schemas.findings import Found, ScrubbedSession, Span
-from schemas.outcomes import Disposition, Ledger
 from schemas.traces import Event, Trace
 from schemas.work import SessionWork
 from transforms.dom import DomTree, to_text
 from transforms.privacy import walk
 from transforms.privacy.config import ScrubberConfig
-from transforms.privacy.entities import HIDDEN_ENTITIES, OTHER_PRIORITY, PRIORITY
+from transforms.privacy.entities import OTHER_PRIORITY, PRIORITY
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded, without_invisible
 from transforms.privacy.keystrokes import TYPING, MaskedRun, TypingRun, mask_runs, typing_runs
-from transforms.privacy.patterns import EMAIL
+from transforms.privacy.lexicon import name_parts
 from transforms.privacy.replace import Replacer
 from transforms.privacy.session_fields import SessionFields
+from transforms.privacy.session_order import ledger_of, ordered_events, timeline
 from transforms.privacy.spans import merged
-from transforms.privacy.urls import url_parts
 from transforms.privacy.values import MIN_CHARS, ValueIndex
+from transforms.privacy.visitors import (
+    NO_VALUES,
+    Looker,
+    Redactor,
+    entity_of_value,
+    without_own_names,
+)
 from transforms.privacy.words import is_interface_word
 
-__all__ = ["SessionScrubber", "TextFinder"]
+__all__ = ["SessionScrubber", "TextFinder", "ordered_events"]
 
+_TITLE_PARTS = re.compile(r"\s[–—|·•-]\s")
 NAMED_ENTITIES = frozenset(("PERSON", "LOCATION", "ORGANIZATION", "USERNAME", "ADDRESS"))
 MAX_PARTIAL_CHARS = 400
-
-
-class _Looker:
-    """Collects every text of a session by kind, and the values of sensitive fields."""
-
-    def __init__(self) -> None:
-        self.place = ""
-        self.typing = False
-        """While a typing event is walked: what fields hold at its end is known from the runs."""
-        self.texts: dict[str, dict[str, Counter]] = {}
-        self.wholes: dict[tuple[str, str], int] = {}
-
-    def text(self, text: str, kind: str) -> str:
-        self.texts.setdefault(kind, {}).setdefault(text, Counter())[self.place] += 1
-        return text
-
-    value = text
-
-    def whole(self, text: str, entity: str, key: str = "") -> str:
-        if not self.typing:
-            entity = entity_of_value(text, entity)
-            self.wholes[text, entity] = self.wholes.get((text, entity), 0) + 1
-        return text
-
-
-class _Redactor:
-    """Replaces what the finder sees and every value of the session."""
-
-    def __init__(
-        self,
-        finder: TextFinder,
-        values: ValueIndex,
-        halves: Mapping[str, tuple[int, str]],
-        fields: SessionFields,
-        replacer: Replacer,
-    ) -> None:
-        self.place = ""
-        self.finder = finder
-        self.values = values
-        self.halves = halves
-        self.fields = fields
-        self.replacer = replacer
-        self.counts: Counter = Counter()
-        self._done: dict[tuple[str, str, bool], tuple[Span, ...]] = {}
-
-    def spans(self, text: str, kind: str, halves: bool = False) -> tuple[Span, ...]:
-        known = self._done.get((kind, text, halves))
-        if known is None:
-            found = self.finder.find(text, kind)
-            found += self._known_values(text, kind)
-            if halves:
-                found += self._half(text)
-            if kind == "url":
-                found += self._named_parameters(text, halves)
-            known = self._done[kind, text, halves] = tuple(merged(found))
-        return known
-
-    def _known_values(self, text: str, kind: str) -> list[Span]:
-        allowed = self.finder.config.allow
-        found = self.values.find(text)
-        if kind == "url" and ("%" in text or "+" in text):
-            for part in url_parts(text):
-                found += _in_url(self.values.find(part.text), part)
-        if kind == "id":
-            found = [s for s in found if s.entity in HIDDEN_ENTITIES or s.entity == "EMAIL"]
-        return [s for s in found if text[s.start : s.end].casefold() not in allowed]
-
-    def _half(self, text: str) -> list[Span]:
-        half = self.halves.get(folded(text))
-        return [Span(half[0], len(text), half[1], "value")] if half is not None else []
-
-    def _named_parameters(self, text: str, halves: bool) -> list[Span]:
-        """Parameters named like a sensitive field of this session, and half-typed ones."""
-        found: list[Span] = []
-        for part in url_parts(text):
-            entity = self.fields.of_key(part.key) if part.key else None
-            if entity is not None and part.text:
-                found += _in_url([Span(0, len(part.text), entity, "field")], part)
-            elif part.kind == "value" and (half := self._half(part.text)):
-                found += _in_url(half, part)
-        return found
-
-    def text(self, text: str, kind: str) -> str:
-        return self._replaced(text, self.spans(text, kind))
-
-    def value(self, text: str, kind: str) -> str:
-        return self._replaced(text, self.spans(text, kind, halves=True))
-
-    def _replaced(self, text: str, spans: Sequence[Span]) -> str:
-        if not spans:
-            return text
-        self.counts.update(span.entity for span in spans)
-        return self.replacer.apply(text, spans)
-
-    def whole(self, text: str, entity: str, key: str = "") -> str:
-        if text.casefold() in self.finder.config.allow:
-            return text
-        entity = entity_of_value(text, entity)
-        self.counts[entity] += 1
-        return self.replacer.replacement(text, entity)
 
 
 class SessionScrubber:
@@ -165,7 +72,8 @@ class SessionScrubber:
         events = ordered_events(trace, work.dispositions)
         fields = SessionFields(self.finder.fields, events, dom.values())
         runs = typing_runs(events)
-        looker = _Looker()
+        own_names = self._own_names(events)
+        looker = Looker()
         self._look(work, trace, events, dom, fields, looker)
         found: dict[tuple[str, str], Found] = {}
         counts: Counter = Counter()
@@ -188,12 +96,12 @@ class SessionScrubber:
                     self._add(found, text, entity_of_value(text, entity), "field")
                 continue
             for text, spans in zip(readings, self.finder.find_many(readings, "key")):
-                for span in spans:
+                for span in without_own_names(text, spans, own_names):
                     counts[f"typed/{span.entity}"] += 1
                     self._add(found, text[span.start : span.end], span.entity, span.origin, span)
         for kind, texts in looker.texts.items():
             for text, spans in zip(texts, self.finder.find_many(list(texts), kind)):
-                for span in spans:
+                for span in without_own_names(text, spans, own_names):
                     for place, number in texts[text].items():
                         counts[f"{place}/{span.entity}"] += number
                     value = text[span.start : span.end]
@@ -209,7 +117,7 @@ class SessionScrubber:
         events: Sequence[Event],
         dom: Mapping[str, DomTree],
         fields: SessionFields,
-        looker: _Looker,
+        looker: Looker,
     ) -> None:
         walk.walk_session(trace.session, looker)
         for name in (work.ref.session_id, work.ref.member):
@@ -252,16 +160,30 @@ class SessionScrubber:
             found[value, entity] = Found(value, entity, origin, propagates)
 
     def _add_parts_of_names(self, found: dict[tuple[str, str], Found]) -> None:
-        """First and last names of people who are named in full somewhere in the session."""
-        from transforms.privacy.words import is_name_only
+        """First and last names of people who are named in full, or in an address, in the session.
 
-        for item in [f for f in found.values() if f.entity == "PERSON" and f.propagates]:
-            words = re.findall(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*", item.value)
-            if not 2 <= len(words) <= 4:
+        A part is searched for by itself when it is known as a name and as no other word.
+        """
+        lexicon = getattr(self.finder.names, "lexicon", None)
+        if lexicon is None or "PERSON" not in self.config.entities:
+            return
+        parts: dict[str, None] = {}
+        for item in list(found.values()):
+            if not item.propagates or item.entity not in ("PERSON", "EMAIL"):
                 continue
-            for word in words:
-                if len(word) >= MIN_CHARS and word[0].isupper() and is_name_only(word):
-                    found.setdefault((word, "PERSON"), Found(word, "PERSON", "cue", True))
+            if item.entity == "EMAIL":
+                words = name_parts(item.value.split("@")[0], lexicon)
+                if len(words) >= 2:
+                    full = " ".join(word.capitalize() for word in words)
+                    found.setdefault((full, "PERSON"), Found(full, "PERSON", "cue", True))
+            else:
+                words = re.findall(r"[^\W\d_]+", item.value)
+                words = words if 2 <= len(words) <= 4 else []
+            parts.update(dict.fromkeys(words))
+        for word in parts:
+            if len(word) >= MIN_CHARS and lexicon.is_name_only(word):
+                name = word.capitalize() if word.islower() else word
+                found.setdefault((name, "PERSON"), Found(name, "PERSON", "cue", True))
 
     def redact(
         self, work: SessionWork, dom: Mapping[str, DomTree], values: Sequence[Found]
@@ -281,19 +203,21 @@ class SessionScrubber:
         fields = SessionFields(self.finder.fields, events, dom.values())
         runs = typing_runs(events)
         index = value_index(values)
-        redactor = _Redactor(
+        redactor = Redactor(
             self.finder,
             index,
             self._halves(runs, fields, index),
             fields,
             Replacer(self.config.replacement, self.session_key),
         )
+        redactor.own_names = self._own_names(events)
         masked = mask_runs(
             events,
             runs,
             lambda run: fields.of_target(run.target, run.url, run.tab),
             lambda text: redactor.spans(text, "key"),
         )
+        local = self._local_values(runs, redactor)
         survivor = {run.events[0]: run for run in masked}
         gone = {number for run in masked for number in run.events[1:]}
         self._warm(work, trace, events, dom, fields)
@@ -307,6 +231,7 @@ class SessionScrubber:
                 if number in gone:
                     continue
                 run = survivor.get(number)
+                redactor.local = local.get(number, NO_VALUES)
                 event = walk.walk_event(_stripped(event) if run else event, fields, redactor)
                 new_events[event.id] = _masked(event, run, redactor) if run else event
             elif what == "request":
@@ -328,7 +253,7 @@ class SessionScrubber:
             dom=trees,
             failures=tuple(walk.walk_failure(f, redactor) for f in work.failures),
             dropped=tuple(walk.walk_dropped(d, redactor) for d in work.dropped),
-            ledger=_without(work.ledger, work.dispositions, left),
+            ledger=ledger_of(work.ledger, work.dispositions, left),
             counts={
                 "masked_runs": len(masked),
                 **{f"redacted/{k}": n for k, n in sorted(redactor.counts.items())},
@@ -349,10 +274,38 @@ class SessionScrubber:
         fields: SessionFields,
     ) -> None:
         """Searches all texts in batches; single look-ups are then answered by the cache."""
-        looker = _Looker()
+        looker = Looker()
         self._look(work, trace, events, dom, fields, looker)
         for kind, texts in looker.texts.items():
             self.finder.find_many(list(texts), kind)
+
+    def _local_values(self, runs: Iterable[TypingRun], redactor: Redactor) -> dict[int, ValueIndex]:
+        """Event number → what was found in the run it belongs to."""
+        local: dict[int, ValueIndex] = {}
+        for run in runs:
+            hits = {
+                (text[span.start : span.end], span.entity)
+                for text, _ in run.readings()
+                for span in redactor.spans(text, "key")
+            }
+            if hits:
+                index = ValueIndex(sorted(hits))
+                local.update(dict.fromkeys(run.events, index))
+        return local
+
+    def _own_names(self, events: Iterable[Event]) -> frozenset[str]:
+        """What the session's applications call themselves: the end of many a window's title.
+
+        A person's name is none, whatever it stands behind.
+        """
+        titles = {event.window for event in events if event.window}
+        ends = Counter(folded(_TITLE_PARTS.split(title)[-1].strip()) for title in titles)
+        lexicon = getattr(self.finder.names, "lexicon", None)
+        return frozenset(
+            end
+            for end, number in ends.items()
+            if number >= 3 and end and not (lexicon and any(map(lexicon.is_name_only, end.split())))
+        )
 
     def _halves(
         self, runs: Iterable[TypingRun], fields: SessionFields, index: ValueIndex
@@ -383,7 +336,7 @@ class SessionScrubber:
         fields: SessionFields,
         masked_of: Mapping[str, MaskedRun],
         left: set[str],
-        redactor: _Redactor,
+        redactor: Redactor,
     ):
         ids = step.action.raw_event_ids
         runs = [masked_of[i] for i in ids if i in masked_of]
@@ -399,42 +352,10 @@ class SessionScrubber:
         return walk.walk_step(step, fields, entity, tuple(kept), redactor)
 
 
-def entity_of_value(value: str, entity: str) -> str:
-    """Returns EMAIL for an address that somebody signs in with, else the field's own entity."""
-    return "EMAIL" if entity == "USERNAME" and EMAIL.fullmatch(value.strip()) else entity
-
-
 def _trace_of(work: SessionWork) -> Trace:
     if work.trace is None:
         raise ValueError("the session has not been read")
     return work.trace
-
-
-def ordered_events(trace: Trace, dispositions: Sequence[Disposition]) -> list[Event]:
-    """Returns the events in the order they were processed: by time, then as they were written."""
-    if len(dispositions) == len(trace.events):
-        by_id = {event.id: event for event in trace.events}
-        if all(d.event_id in by_id for d in dispositions):
-            return [by_id[d.event_id] for d in dispositions]
-    return sorted(trace.events, key=lambda event: event.timestamp_us)
-
-
-def timeline(
-    trace: Trace, events: Sequence[Event], dom: Mapping[str, DomTree]
-) -> list[tuple[tuple[int, int, int], str, object]]:
-    """Returns events, requests and snapshots by (time, kind, order); numbering follows it."""
-    items: list[tuple[tuple[int, int, int], str, object]] = []
-    last = 0
-    for number, event in enumerate(events):
-        last = max(last, event.timestamp_us)
-        items.append(((last, 0, number), "event", (number, event)))
-    for number, request in enumerate(trace.requests):
-        items.append(((request.started_us, 1, number), "request", request))
-    for number, snapshot in enumerate(trace.dom):
-        if snapshot.file in dom:
-            items.append(((snapshot.timestamp_us, 2, number), "dom", snapshot.file))
-    items.sort(key=lambda item: item[0])
-    return items
 
 
 def value_index(values: Sequence[Found]) -> ValueIndex:
@@ -452,20 +373,6 @@ def _found_order(found: Found) -> tuple:
     )
 
 
-def _in_url(spans: Iterable[Span], part) -> list[Span]:
-    return [
-        Span(
-            part.origin[s.start],
-            part.origin[s.end - 1] + part.length[s.end - 1],
-            s.entity,
-            s.origin,
-            s.score,
-        )
-        for s in spans
-        if s.end > s.start
-    ]
-
-
 def _stripped(event: Event) -> Event:
     """The first event of a masked run without anything that was typed."""
     return msgspec.structs.replace(
@@ -481,7 +388,7 @@ def _stripped(event: Event) -> Event:
     )
 
 
-def _masked(event: Event, run: MaskedRun, redactor: _Redactor) -> Event:
+def _masked(event: Event, run: MaskedRun, redactor: Redactor) -> Event:
     """What is published of a masked run: that something was put in, and what stands for it."""
     entity = entity_of_value(run.value, run.entity)
     redactor.counts[entity] += 1
@@ -489,29 +396,4 @@ def _masked(event: Event, run: MaskedRun, redactor: _Redactor) -> Event:
         event,
         text=redactor.replacer.replacement(run.value, entity),
         flags=(*event.flags, "masked_run"),
-    )
-
-
-def _without(ledger: Ledger, dispositions: Sequence[Disposition], left: set[str]) -> Ledger:
-    """The ledger in which a masked run is one event: what was merged into it is not counted."""
-    kept, merged_, dropped = ledger.kept, ledger.merged, dict(ledger.dropped)
-    gone = 0
-    for disposition in dispositions:
-        if disposition.event_id in left:
-            continue
-        gone += 1
-        if disposition.outcome == "kept":
-            kept -= 1
-        elif disposition.outcome == "merged":
-            merged_ -= 1
-        else:
-            reason = disposition.reason or ""
-            dropped[reason] = dropped.get(reason, 0) - 1
-    return Ledger(
-        lines=ledger.lines - gone,
-        failed_lines=ledger.failed_lines,
-        raw=ledger.raw - gone,
-        kept=kept,
-        merged=merged_,
-        dropped={reason: n for reason, n in sorted(dropped.items()) if n},
     )

@@ -53,6 +53,10 @@ class ValueIndex:
             return
         seen.add(needle)
         token = TOKEN.search(needle)
+        if token is not None:
+            # Signs that stand alone before the first word are no part of what is searched for.
+            needle = needle[needle.rfind(" ", 0, token.start()) + 1 :]
+            token = TOKEN.search(needle)
         hidden = entity in HIDDEN_ENTITIES
         if token is None or (hidden and len(needle) >= MIN_INSIDE_CHARS and not needle.isalpha()):
             self._inside[needle] = entity

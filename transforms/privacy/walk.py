@@ -17,6 +17,7 @@ from schemas.traces import Event, GivenStep, Request, Session, Target
 from schemas.trajectories import Action, Element, Observation, Step
 from transforms.dom import DomNode, DomTree
 from transforms.privacy.bodies import rewrite_body, rewrite_headers, rewrite_nested
+from transforms.privacy.keystrokes import TYPING
 from transforms.privacy.session_fields import SessionFields, is_editable, is_static
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -89,8 +90,9 @@ def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
         text = visitor.whole(text, entity, name) if text else text
         value = visitor.whole(value, entity, name) if value else value
     else:
-        text = visitor.value(text, "key") if text else text
-        value = visitor.value(value, "key") if value else value
+        kind = "typing" if event.type in TYPING and event.type != "paste" else "key"
+        text = visitor.value(text, kind) if text else text
+        value = visitor.value(value, kind) if value else value
     return msgspec.structs.replace(
         event,
         url=_opt(visitor, event.url, "url"),

@@ -1,4 +1,4 @@
-"""Word lists: what is a name and nothing else, what belongs to interfaces."""
+"""Words that interfaces show of their own."""
 
 from __future__ import annotations
 
@@ -38,13 +38,21 @@ INTERFACE_WORDS = frozenset(
 )
 """Words that programs show of their own; a value that is one of them is searched for nowhere."""
 
+FUNCTION_WORDS = frozenset(
+    """a about after again all also always am an and any are as at be because been before being both
+    but by can cannot could did do does each either else ever every few for from get had has have
+    having he her here hers him himself his how however i if in into is it its itself just less let
+    lol many me might mine more most much must my myself neither never no nor not now of off often
+    ok okay on once one only or other our ours out over own per please quite rather really same she
+    should since so some still such than thanks that the their theirs them then there these they
+    this those though thus thx to too under until up upon us very was we were what when where
+    whether which while who whom whose why with within without would yes yet you your yours etc
+    i'm i'll i've it's don't""".split()
+)
+"""Words that are nobody's name, whatever a list says."""
+
 
 def is_interface_word(value: str) -> bool:
     """Whether a value is nothing but words that interfaces show."""
     words = value.lower().split()
     return bool(words) and all(word.strip(".,:;!?()") in INTERFACE_WORDS for word in words)
-
-
-def is_name_only(word: str) -> bool:
-    """Whether a word is known as somebody's name and as nothing else."""
-    return False

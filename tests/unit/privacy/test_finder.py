@@ -184,8 +184,10 @@ def test_the_gate_changes_nothing(config, monkeypatch):
     gated = TextFinder(config, NoNames())
     assert gated._presidio.gate.database is not None
     monkeypatch.setitem(sys.modules, "hyperscan", None)
+    patterns.shared_gate.cache_clear()
     plain = TextFinder(config, NoNames())
     assert plain._presidio.gate.database is None
+    patterns.shared_gate.cache_clear()
     for text in texts:
         assert gated.find(text) == plain.find(text)
 

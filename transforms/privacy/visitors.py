@@ -1,0 +1,166 @@
+"""What looks at the texts of a session, and what replaces them, on the walk over all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from schemas.findings import Span
+from transforms.privacy.entities import HIDDEN_ENTITIES
+from transforms.privacy.finder import TextFinder
+from transforms.privacy.folding import folded
+from transforms.privacy.patterns import EMAIL
+from transforms.privacy.replace import Replacer
+from transforms.privacy.session_fields import SessionFields
+from transforms.privacy.spans import merged
+from transforms.privacy.urls import UrlPart, url_parts
+from transforms.privacy.values import ValueIndex
+
+NO_VALUES = ValueIndex(())
+
+
+class Looker:
+    """Collects every text of a session by kind, and the values of sensitive fields."""
+
+    def __init__(self) -> None:
+        self.place = ""
+        self.typing = False
+        """While a typing event is walked: what fields hold at its end is known from the runs."""
+        self.texts: dict[str, dict[str, Counter]] = {}
+        self.wholes: dict[tuple[str, str], int] = {}
+
+    def text(self, text: str, kind: str) -> str:
+        """Notes a text and where it stands."""
+        if kind == "typing":
+            return text
+        self.texts.setdefault(kind, {}).setdefault(text, Counter())[self.place] += 1
+        return text
+
+    value = text
+
+    def whole(self, text: str, entity: str, key: str = "") -> str:
+        """Notes a text that is sensitive from end to end."""
+        if not self.typing:
+            entity = entity_of_value(text, entity)
+            self.wholes[text, entity] = self.wholes.get((text, entity), 0) + 1
+        return text
+
+
+class Redactor:
+    """Replaces what the finder sees and every value of the session."""
+
+    def __init__(
+        self,
+        finder: TextFinder,
+        values: ValueIndex,
+        halves: Mapping[str, tuple[int, str]],
+        fields: SessionFields,
+        replacer: Replacer,
+    ) -> None:
+        self.place = ""
+        self.local = NO_VALUES
+        """Values that were typed in the run whose event is walked; names that go no further."""
+        self.own_names: frozenset[str] = frozenset()
+        """What the application calls itself, folded: no name found in a text."""
+        self.finder = finder
+        self.values = values
+        self.halves = halves
+        self.fields = fields
+        self.replacer = replacer
+        self.counts: Counter = Counter()
+        self._done: dict[tuple[str, str, bool], tuple[Span, ...]] = {}
+
+    def spans(self, text: str, kind: str, halves: bool = False) -> tuple[Span, ...]:
+        """Returns what is replaced in a text, disjoint and in order."""
+        if kind == "typing" and self.local:
+            return tuple(merged((*self._spans(text, kind, halves), *self.local.find(text))))
+        return self._spans(text, kind, halves)
+
+    def _spans(self, text: str, kind: str, halves: bool) -> tuple[Span, ...]:
+        known = self._done.get((kind, text, halves))
+        if known is None:
+            found = without_own_names(text, self.finder.find(text, kind), self.own_names)
+            found += self._known_values(text, kind)
+            if halves:
+                found += self._half(text)
+            if kind == "url":
+                found += self._named_parameters(text, halves)
+            known = self._done[kind, text, halves] = tuple(merged(found))
+        return known
+
+    def _known_values(self, text: str, kind: str) -> list[Span]:
+        allowed = self.finder.config.allow
+        found = self.values.find(text)
+        if kind == "url" and ("%" in text or "+" in text):
+            for part in url_parts(text):
+                found += _in_url(self.values.find(part.text), part)
+        if kind == "id":
+            found = [s for s in found if s.entity in HIDDEN_ENTITIES or s.entity == "EMAIL"]
+        return [s for s in found if text[s.start : s.end].casefold() not in allowed]
+
+    def _half(self, text: str) -> list[Span]:
+        half = self.halves.get(folded(text))
+        return [Span(half[0], len(text), half[1], "value")] if half is not None else []
+
+    def _named_parameters(self, text: str, halves: bool) -> list[Span]:
+        """Parameters named like a sensitive field of this session, and half-typed ones."""
+        found: list[Span] = []
+        for part in url_parts(text):
+            entity = self.fields.of_key(part.key) if part.key else None
+            if entity is not None and part.text:
+                found += _in_url([Span(0, len(part.text), entity, "field")], part)
+            elif part.kind == "value" and (half := self._half(part.text)):
+                found += _in_url(half, part)
+        return found
+
+    def text(self, text: str, kind: str) -> str:
+        """A text without what is sensitive in it."""
+        return self._replaced(text, self.spans(text, kind))
+
+    def value(self, text: str, kind: str) -> str:
+        """A value, which may be half of one that was being typed."""
+        return self._replaced(text, self.spans(text, kind, halves=True))
+
+    def _replaced(self, text: str, spans: Sequence[Span]) -> str:
+        if not spans:
+            return text
+        self.counts.update(span.entity for span in spans)
+        return self.replacer.apply(text, spans)
+
+    def whole(self, text: str, entity: str, key: str = "") -> str:
+        """What stands for a text that is sensitive from end to end."""
+        if text.casefold() in self.finder.config.allow:
+            return text
+        entity = entity_of_value(text, entity)
+        self.counts[entity] += 1
+        return self.replacer.replacement(text, entity)
+
+
+def without_own_names(text: str, spans: Sequence[Span], own_names: frozenset[str]) -> list[Span]:
+    """Returns spans without names that are what the application calls itself."""
+    if not own_names:
+        return list(spans)
+    return [
+        span
+        for span in spans
+        if span.origin != "ner" or folded(text[span.start : span.end]).strip() not in own_names
+    ]
+
+
+def entity_of_value(value: str, entity: str) -> str:
+    """Returns EMAIL for an address that somebody signs in with, else the field's own entity."""
+    return "EMAIL" if entity == "USERNAME" and EMAIL.fullmatch(value.strip()) else entity
+
+
+def _in_url(spans: Iterable[Span], part: UrlPart) -> list[Span]:
+    return [
+        Span(
+            part.origin[s.start],
+            part.origin[s.end - 1] + part.length[s.end - 1],
+            s.entity,
+            s.origin,
+            s.score,
+        )
+        for s in spans
+        if s.end > s.start
+    ]
