@@ -75,6 +75,7 @@ def fill_parameters(
     own = [*sources, *_captures(action, matches), *_remainders(action, trigger)]
     if opener is not None:
         own += _remainders(action, opener)
+    own += _declared_elements(action, trigger)
     told = _agreeing(own)
     pairs: list[_Pair] = []
     for parameter in action.parameters:
@@ -125,12 +126,18 @@ def fill_parameters(
     )
 
 
+_CITED_AS = {
+    **dict.fromkeys(("capture", "remainder", "named", "choice", "drop"), "element"),
+    **{"row": "dom", "heading": "dom", "entity": "response"},
+}
+
+
 def _cite(parameter: ActionParameter, source: Source, value: Any) -> ParameterEvidence:
     ids = source.event_ids
     return ParameterEvidence(
         parameter=parameter.name,
         value=value,
-        source=source.kind,
+        source=_CITED_AS.get(source.kind, source.kind),
         event_ids=ids if len(ids) <= 2 else (ids[0], ids[-1]),
         request_id=source.request_id,
         detail=source.detail or None,
@@ -187,8 +194,8 @@ def _declared(parameter: ActionParameter, source: Source, matches: Sequence[Hint
         elif place == "request" and source.kind in ("request", "query", "entity"):
             if source.detail == pattern:
                 return 2.0 + 0.1 * PRIORS[source.kind]
-        elif place == "element" and source.kind in ("capture", "choice", "element"):
-            return {"capture": 2.0, "element": 1.9, "choice": 1.8}[source.kind]
+        elif place == "element" and source.kind in ("capture", "named"):
+            return 2.0 if source.kind == "capture" and pattern == "name" else 1.9
     return 0.0
 
 
@@ -269,6 +276,19 @@ def _means_thing(action: CanonicalAction, parameter: ActionParameter) -> bool:
         return True
     objects = tokens(action.name)[1:]
     return coverage(name, objects) > 0.9 or coverage(name, DISPLAY_WORDS) > 0.9
+
+
+def _declared_elements(action: CanonicalAction, trigger: StepFacts | None) -> Iterator[Source]:
+    """The clicked element itself, where the catalogue says ``from: {element: …}``."""
+    wanted = {p.source["element"] for p in action.parameters if "element" in p.source}
+    if trigger is None or not wanted:
+        return
+    target = trigger.action.target
+    text = target.text if target is not None and "text" in wanted else None
+    value = text or trigger.name
+    if value:
+        ids = trigger.action.raw_event_ids
+        yield Source(kind="named", detail=trigger.name, words=(), value=value, event_ids=ids)
 
 
 def _captures(action: CanonicalAction, matches: Sequence[HintMatch]) -> Iterator[Source]:

@@ -16,7 +16,7 @@ from schemas.classifications import Segment
 from schemas.trajectories import PreparedSession
 from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather
 from transforms.classify.facts import StepFacts, body_of, query_of
-from transforms.classify.hints import match_hints
+from transforms.classify.hints import glob_captures, match_hints
 from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
 from transforms.classify.sources import leaves
 from transforms.classify.values import comparable
@@ -184,6 +184,15 @@ class Cutter:
         sent = {comparable(v) for body in bodies for _, v in leaves(body)}
         return bool(sent & _entered(facts, placeholders=True))
 
+    def _is_declared(self, facts: StepFacts, trigger: StepFacts) -> bool:
+        """Whether the catalogue says that a parameter comes from this field."""
+        return any(
+            glob_captures(p.source["field"], facts.name) is not None
+            for row in self.words
+            for p in row.action.parameters
+            if "field" in p.source and match_hints(trigger, row.action)
+        )
+
     def _takes(self, trigger: StepFacts, facts: StepFacts) -> bool:
         """Whether an action that a trigger may be has a parameter for a field."""
         rows = [row for row in self.words if match_hints(trigger, row.action)]
@@ -253,7 +262,9 @@ class Cutter:
         if sent is not None:
             if _entered(facts) & sent:
                 return True
-            return facts.view == trigger.view and self._is_sent(facts, trigger)
+            return facts.view == trigger.view and (
+                self._is_sent(facts, trigger) or self._is_declared(facts, trigger)
+            )
         return facts.view == trigger.view and self._takes(trigger, facts)
 
     def _with_opener(self, free: int, first: int, position: int) -> int:

@@ -33,6 +33,7 @@ PRIORS = {
     "drop": 0.85,
     "choice": 0.8,
     "capture": 0.85,
+    "named": 0.5,
     "remainder": 0.75,
     "element": 0.75,
     "entity": 0.7,
