@@ -135,10 +135,7 @@ def _take_all(assembly: Assembly, trace: Trace) -> None:
                 tab.window = None
             _enter(tab, event)
             if kind == "tabswitch":
-                for other in tabs.values():
-                    if other is not tab:
-                        for button in list(other.presses):
-                            pointer.lose(other, button)
+                pointer.lose_all_but(tab)
                 assembly.current = tab
             tab.used = True
             continue

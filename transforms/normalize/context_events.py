@@ -104,7 +104,7 @@ class ContextEvents:
     def tabswitch(self, place: int, event: Event, tab: TabState) -> None:
         """Takes another tab having come to the front; ``event.tab`` is that tab."""
         before = self.assembly.current
-        for other in self.assembly.tabs.values():
+        for other in list(self.assembly.touched):
             if other.run is not None:
                 self.assembly.close_run(other)
         latest = self.assembly.latest.root if self.assembly.latest is not None else None

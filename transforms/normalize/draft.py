@@ -204,6 +204,8 @@ class Assembly:
         self.tabs: dict[str | None, TabState] = {}
         self.current: TabState | None = None
         self.latest: Draft | None = None
+        self.touched: dict[TabState, None] = {}
+        """Tabs something began in since the last switch: only they can be in the middle of it."""
 
     def drop(self, place: int, reason: str) -> None:
         """Removes an event on purpose."""
@@ -222,6 +224,7 @@ class Assembly:
         draft.previous = self.latest.root if self.latest is not None else None
         self.drafts.append(draft)
         draft.tab.latest = self.latest = draft
+        self.touched[draft.tab] = None
 
     def close_run(self, tab: TabState) -> None:
         """Ends the typing in a tab; keys at its end that changed no text become presses."""

@@ -134,6 +134,16 @@ class Pointer:
         press.root.flags.add("missing_release")
         self._decide(press)
 
+    def lose_all_but(self, tab: TabState) -> None:
+        """Closes presses in all tabs but the one that has just come to the front."""
+        touched = self.assembly.touched
+        for other in touched:
+            if other is not tab:
+                for button in list(other.presses):
+                    self.lose(other, button)
+        touched.clear()
+        touched[tab] = None
+
     def _decide(self, press: Draft) -> None:
         """A finished press is a drag, the next click of a series, or a click."""
         if press.into is not None:

@@ -80,9 +80,10 @@ def _hotkey_events(events: list[Event], hotkey: frozenset[str]) -> list[int]:
             continue
         if key not in _MODIFIER_SET:
             ending.clear()
-        places = held[key][1] if key in held else []
-        held[key] = (event.timestamp_us, [*places, place])
         fresh = event.timestamp_us - HELD_US
+        places = held[key][1] if key in held and held[key][0] >= fresh else []
+        places.append(place)
+        held[key] = (event.timestamp_us, places)
         down = {name for name, (us, _) in held.items() if us >= fresh} | set(event.modifiers)
         if key in hotkey and hotkey <= down and (down & _MODIFIER_SET) == (hotkey & _MODIFIER_SET):
             for name in hotkey:
