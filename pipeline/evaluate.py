@@ -19,6 +19,8 @@ from typing import Any
 
 import msgspec
 
+from pipeline.dataset import read_table
+from pipeline.options import UsageError
 from schemas.classifications import NONE_ACTION
 from transforms import storage
 from transforms.keys import load_project_key, published_session_id
@@ -31,7 +33,7 @@ UNCOUNTED_TYPES = frozenset({"mousemove", "touchmove", "focus", "blur"})
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*>")
 
 
-class TruthError(ValueError):
+class TruthError(UsageError):
     """A truth file that can't be read; the message names file, line and what is expected."""
 
 
@@ -83,8 +85,6 @@ def evaluate(output: str, truth: str) -> dict[str, Any]:
     With several model configurations the top-level figures are those of the first (in the order of
     their JSON), and ``configurations`` holds each. Raises TruthError or UsageError.
     """
-    from pipeline.dataset import read_table
-
     rows = read_table(output, "classifications").to_pylist()
     events = read_table(
         output, "events", ["session_id", "event_id", "type", "timestamp_us", "disposition"]
