@@ -24,12 +24,14 @@ from pipeline.options import UsageError
 from schemas.classifications import NONE_ACTION
 from transforms import storage
 from transforms.keys import load_project_key, published_session_id
+from transforms.privacy.replace import is_replacement
 
 LEAST_OVERLAP = 0.5
 PRECISION = 0.95
 BINS = 10
 UNCOUNTED_TYPES = frozenset({"mousemove", "touchmove", "focus", "blur"})
 """Events that say nothing about where an action begins and ends."""
+MAX_SURROGATE_WORDS = 4
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*>")
 
 
@@ -377,7 +379,7 @@ def _inexact(match: _Match) -> list[str]:
 
 
 def is_exact(found: Any, value: Any) -> bool:
-    """Whether a value equals the truth, or the truth with parts replaced by placeholders."""
+    """Whether a value equals the truth, or the truth with parts replaced by the PrivacyFilter."""
     if isinstance(found, bool) != isinstance(value, bool):
         return False
     if found == value:
@@ -386,10 +388,38 @@ def is_exact(found: Any, value: Any) -> bool:
         return len(found) == len(value) and all(map(is_exact, found, value))
     if isinstance(found, dict) and isinstance(value, dict):
         return found.keys() == value.keys() and all(is_exact(found[k], value[k]) for k in found)
-    if not isinstance(found, str) or not _PLACEHOLDER.search(found):
+    if not isinstance(found, str):
         return False
-    kept = [re.escape(part) for part in _PLACEHOLDER.split(found)]
-    return re.fullmatch("(.+?)".join(kept), str(value), re.DOTALL) is not None
+    pattern = _with_gaps(found)
+    return pattern is not None and re.fullmatch(pattern, str(value), re.DOTALL) is not None
+
+
+def _with_gaps(found: str) -> str | None:
+    """A pattern for what a text was before the PrivacyFilter; None when nothing was replaced.
+
+    Gaps are placeholders (``<PERSON_1>``) and surrogates, which come from ranges and names of
+    their own.
+    """
+    words = re.split(r"(\s+)", found)
+    parts: list[str] = []
+    replaced = False
+    place = 0
+    while place < len(words):
+        for length in range(min(MAX_SURROGATE_WORDS * 2 - 1, len(words) - place), 0, -2):
+            run = "".join(words[place : place + length])
+            bare = run.strip(".,;:!?'\"()")
+            if bare and is_replacement(bare) and not _PLACEHOLDER.search(run):
+                before, after = run.split(bare, 1)
+                parts += [re.escape(before), "(.+?)", re.escape(after)]
+                replaced, place = True, place + length
+                break
+        else:
+            word = words[place]
+            pieces = [re.escape(piece) for piece in _PLACEHOLDER.split(word)]
+            replaced |= len(pieces) > 1
+            parts.append("(.+?)".join(pieces))
+            place += 1
+    return "".join(parts) if replaced else None
 
 
 def _told(match: _Match) -> dict[str, Any]:
