@@ -126,6 +126,11 @@ class SessionFiles:
             total.update(stored.encode("utf-8", "surrogatepass") + b"\0" + one.digest())
         return total.hexdigest()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether files are read without a request each."""
+        return True
+
     def _open_stored(self, stored: str) -> BinaryIO:
         raise NotImplementedError
 
@@ -144,8 +149,13 @@ class FolderFiles(SessionFiles):
         super().__init__(uri, {n: s.size for n, s in listing.files.items()}, listing.refused)
         self.stats = listing.files
 
+    @property
+    def is_local(self) -> bool:
+        """Whether files are read without a request each."""
+        return storage.is_local(self.uri)
+
     def _open_stored(self, stored: str) -> BinaryIO:
-        if not storage.is_local(self.uri):
+        if not self.is_local:
             return storage.open_read(self.stats[stored].uri)
         return open_no_links(str(storage.local_path(self.uri)), stored)
 

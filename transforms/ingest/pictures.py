@@ -8,6 +8,7 @@ an orphan and is dropped; nothing is decoded here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -16,13 +17,14 @@ from schemas.traces import DomSnapshot, Event, Frame, Viewport
 from transforms.archives import DamagedFileError
 from transforms.images import ImageDefect, ImageInfo, probe_image
 from transforms.ingest.aliases import FIELD_ALIASES, FILE_FIELDS, fold
-from transforms.ingest.gathering import Gathering, LineFault
+from transforms.ingest.gathering import Gathering, LineFault, ReadLimits
 from transforms.ingest.records import decode_record, viewport_of
 from transforms.ingest.times import BadTime, Clock
 from transforms.json_lines import LongLine, Utf8Stream, read_blocks, without_mark
 from transforms.listings import UnsafePathError, resolve_inside
 from transforms.session_files import SessionFiles
 
+READ_THREADS = 8
 DOM_FORMATS = {".xml": "xml", ".html": "html", ".htm": "html", ".xhtml": "html", ".json": "json"}
 
 
@@ -63,10 +65,8 @@ def frames_of(
 ) -> Iterator[Frame]:
     """Yields a Frame for every file that is a picture; the others are dropped with a reason."""
     seen: set[tuple[str, int, str | None]] = set()
-    probed: dict[str, ImageInfo | None] = {}
+    probed = _probed(files, gathering, sorted({name for name, _ in timed}))
     for name, taken in timed:
-        if name not in probed:
-            probed[name] = probe_file(files, gathering, name)
         info = probed[name]
         if info is None:
             continue
@@ -87,16 +87,36 @@ def frames_of(
         )
 
 
+def _probed(
+    files: SessionFiles, gathering: Gathering, names: list[str]
+) -> dict[str, ImageInfo | None]:
+    if files.is_local or len(names) < 2:
+        return {name: probe_file(files, gathering, name) for name in names}
+    # Every picture costs a request; object stores answer many at once.
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        outcomes = pool.map(lambda name: _info_or_code(files, gathering.limits, name), names)
+        return {n: _accounted(gathering, n, o) for n, o in zip(names, outcomes)}
+
+
 def probe_file(files: SessionFiles, gathering: Gathering, name: str) -> ImageInfo | None:
     """Returns what a picture's header says, or drops it with the reason and returns None."""
-    limits = gathering.limits
+    return _accounted(gathering, name, _info_or_code(files, gathering.limits, name))
+
+
+def _info_or_code(files: SessionFiles, limits: ReadLimits, name: str) -> ImageInfo | str:
     try:
         if files.size(name) > limits.max_frame_bytes:
-            raise ImageDefect("too_large")
+            return "too_large"
         return probe_image(files.read(name, limits.max_frame_bytes), limits.max_frame_pixels)
     except (ImageDefect, DamagedFileError, UnsafePathError) as error:
-        gathering.drop("frame", name, error.code)
-        return None
+        return error.code
+
+
+def _accounted(gathering: Gathering, name: str, outcome: ImageInfo | str) -> ImageInfo | None:
+    if isinstance(outcome, ImageInfo):
+        return outcome
+    gathering.drop("frame", name, outcome)
+    return None
 
 
 def read_snapshots(files: SessionFiles, gathering: Gathering, clock: Clock) -> None:
