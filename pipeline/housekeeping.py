@@ -79,8 +79,7 @@ def collect_garbage(output: str, keep: Collection[str] = (), dry_run: bool = Fal
         sweep("checkpoints", f"checkpoints/{kind}", lambda u: u in checkpoints)
     sweep("frames", "frames", lambda u: storage.name_of(u) in frames)
     for stat in storage.walk(output):
-        name = storage.name_of(stat.uri)
-        if name.startswith(".") and name.endswith(".tmp") and _is_stale(stat):
+        if storage.is_temporary(stat.uri) and _is_stale(stat):
             removed.add("temporary", stat)
             if not dry_run:
                 storage.delete(stat.uri)

@@ -229,6 +229,12 @@ def atomic_writer(uri: str, mode: int | None = None) -> Iterator[BinaryIO]:
         _retried("write", uri, upload)
 
 
+def is_temporary(uri: str) -> bool:
+    """Whether a local file is one that an atomic write was killed before finishing."""
+    name = name_of(uri)
+    return name.startswith(".") and name.endswith(".tmp")
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

@@ -67,7 +67,7 @@ def test_every_runner_writes_equal_files(place, expected, tmp_path, runner):
 def test_small_shards_hold_the_same_rows(place, expected, tmp_path):
     import pyarrow.parquet as pq
 
-    run_in(place, tmp_path / "out", "--max_shard_mb=0.2")
+    run_in(place, tmp_path / "out", "--max_shard_mb=0.1")
     parts = list((tmp_path / "out/dataset/tables/events").glob("*.parquet"))
     assert len(parts) > 3
     many = pq.read_table(tmp_path / "out/dataset/tables/events")

@@ -66,9 +66,18 @@ def commit(plan: VersionPlan, shards: Sequence[ShardSummary], settings: CommitSe
     _write_summary(plan, shards, settings, against)
     if against:
         raise CommitRefused("not published: " + "; ".join(against))
+    _sweep(settings, plan.version)
     _write_review_queue(settings)
     publish(settings.output, build_manifest(plan, list(shards), settings.facts))
     return plan.version
+
+
+def _sweep(settings: CommitSettings, version: str) -> None:
+    """Removes the temporary files of a run that was killed while it wrote this version."""
+    if storage.is_local(settings.output):
+        for stat in storage.walk(storage.join(settings.output, "versions", version)):
+            if storage.is_temporary(stat.uri):
+                storage.delete(stat.uri)
 
 
 def _write_summary(
