@@ -114,12 +114,11 @@ class SegmentEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a change would have shown as a request."""
 
 
-def gather(
-    session: SessionFacts, indices: Sequence[int], carried: Sequence[int] = ()
-) -> SegmentEvidence:
-    """Returns what the steps of a segment say; ``carried`` are earlier steps of the same form."""
+def gather(session: SessionFacts, indices: Sequence[int]) -> SegmentEvidence:
+    """Returns what the steps of a segment say."""
     steps = tuple(session.facts[i] for i in indices)
     trigger = _trigger(session, steps)
+    carried = _carried(session, indices[0], trigger)
     commits = tuple(r for s in steps for r in session.commits(s))
     asks = tuple(r for s in steps for r in session.asks(s))
     entries = collect_entries([*(session.facts[i] for i in carried), *steps])
@@ -170,6 +169,26 @@ def gather(
         around=tuple(dict.fromkeys(around)),
         has_network=session.has_network,
     )
+
+
+def _carried(session: SessionFacts, first: int, trigger: StepFacts) -> list[int]:
+    """Earlier fields of the same form, when work in another tab lies between."""
+    found: list[int] = []
+    crossed = False
+    for index in range(first - 1, -1, -1):
+        facts = session.facts[index]
+        if facts.step.task != trigger.step.task:
+            break
+        if facts.action.tab != trigger.action.tab:
+            crossed = True
+        elif facts.action.type not in _PASSIVE:
+            if not crossed or facts.commits:
+                break
+            if facts.view != trigger.view:
+                break
+            if facts.is_entry or facts.is_toggle:
+                found.append(index)
+    return found[::-1]
 
 
 def _trigger(session: SessionFacts, steps: Sequence[StepFacts]) -> StepFacts:

@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.catalogue import CanonicalAction, Hint
 from schemas.traces import Request
-from transforms.classify.facts import StepFacts, is_mutating, is_refused
+from transforms.classify.facts import MUTATING_METHODS, StepFacts, is_mutating, is_refused
 
 READING_REQUEST_WEIGHT = 0.6
 """A GET is often a side effect (a list is loaded again), so alone it is no certain sign."""
@@ -60,6 +60,14 @@ def glob_captures(glob: str, text: str | None) -> tuple[str, ...] | None:
 def match_hints(facts: StepFacts, action: CanonicalAction) -> tuple[HintMatch, ...]:
     """Returns the hints of an action that fit a step."""
     return tuple(m for hint in action.match if (m := _match(facts, hint)) is not None)
+
+
+def expects_change(action: CanonicalAction) -> bool:
+    """Whether the catalogue names a request by which the action changes something."""
+    return any(
+        hint.request is not None and hint.request.split()[0].upper() in MUTATING_METHODS
+        for hint in action.match
+    )
 
 
 def _match(facts: StepFacts, hint: Hint) -> HintMatch | None:

@@ -9,6 +9,7 @@ from schemas.catalogue import Model, Suite
 from schemas.classifications import NONE_ACTION, Candidate, Classification
 from transforms.classify.classifier import SegmentContext
 from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather
+from transforms.classify.hints import expects_change
 from transforms.classify.page import page_sources
 from transforms.classify.parameters import Filled, fill_parameters
 from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
@@ -25,6 +26,8 @@ SURE_SCORE = 0.6
 """A required parameter with a weaker score is looked for on the page as well."""
 RULE_CONFIDENCE = 0.93
 """Of a segment that full hints of one action fit and of no other."""
+UNANSWERED_CONFIDENCE = 0.7
+"""Of one whose hints name a changing request that the recording, which has others, lacks."""
 
 
 class OfflineClassifier:
@@ -129,11 +132,14 @@ def _judge_hinted(full: Sequence[Score], evidence: SegmentEvidence) -> tuple[Sco
     }
     if len(kinds) > 1:
         confidence += 0.04
+    if expects_change(best.action) and evidence.has_network and not evidence.commits:
+        confidence = UNANSWERED_CONFIDENCE
     if len(ranked) > 1:
         margin = strength(best)[0] - strength(ranked[1])[0]
         if margin < 0.05:
             together = best.probability + ranked[1].probability
-            confidence = min(confidence, best.probability / together if together else 0.5)
+            share = best.probability / together if together else 0.5
+            confidence = min(confidence, share)
         elif margin < 0.2:
             confidence -= 0.08
     return best, confidence, "rules"

@@ -16,7 +16,7 @@ from schemas.classifications import Segment
 from schemas.trajectories import PreparedSession
 from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather
 from transforms.classify.facts import StepFacts, body_of, query_of
-from transforms.classify.hints import glob_captures, match_hints
+from transforms.classify.hints import expects_change, glob_captures, match_hints
 from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
 from transforms.classify.sources import leaves
 from transforms.classify.values import comparable
@@ -107,12 +107,25 @@ class Cutter:
         if facts.commits and (hinted or not _is_typing(facts)):
             return not self._is_refused_by_words(position, free)
         if hinted:
-            return True
+            return not self._is_tried_again(position)
         if not (facts.commits or self.session.asks(facts) or can_submit(facts)):
             return False
         if not facts.commits and self._absorbed(position):
             return False
         return self._is_likely(position, free)
+
+    def _is_tried_again(self, position: int) -> bool:
+        """Whether a try that sent nothing is followed, on the same page, by one that did."""
+        facts = self.facts[position]
+        rows = [row for row in self.words if match_hints(facts, row.action)]
+        if not self.session.has_network or not any(expects_change(row.action) for row in rows):
+            return False
+        for later in self.facts[position + 1 :]:
+            if later.view != facts.view and later.action.type not in _IDLE:
+                return False
+            if later.commits:
+                return any(match_hints(later, row.action) for row in rows)
+        return False
 
     def _is_refused_by_words(self, position: int, free: int) -> bool:
         """A change that no action is about (a message marked as read) ends nothing."""

@@ -99,6 +99,54 @@ def test_an_unknown_suite_fails_the_session() -> None:
     assert (failure.code, failure.fatal) == ("unknown_suite", True)
 
 
+def test_a_form_is_put_together_across_another_action_in_another_tab() -> None:
+    r = Recording()
+    r.tab, r.url = "t2", "http://shop.test/#/checkout"
+    r.type("textbox", "Full name", "Ilse V.")
+    r.tab, r.url = "t1", "http://shop.test/"
+    buy(r.step("switch_tab"))
+    r.tab, r.url = "t2", "http://shop.test/#/checkout"
+    r.step("switch_tab").click("checkbox", "Leave at the door", field_value="true")
+    r.click("button", "Place order").request(
+        "POST", "/api/orders", {"full_name": "Ilse V.", "leave_at_door": True}
+    )
+    found = classified(r)
+    assert [c.action for c in found] == ["none", "add_to_cart", "none", "place_order"]
+    assert found[-1].parameters == {"full_name": "Ilse V.", "leave_at_door": True}
+    assert [e.source for e in found[-1].evidence] == ["field", "field"]
+
+
+BUY_WITH_REQUEST = """
+suites:
+  - name: Shop
+    actions:
+      - name: buy
+        parameters: [{name: product, required: true}]
+        match: [{name: Buy}, {request: "POST /buy"}]
+      - {name: pay, match: [{request: "POST /pay"}]}
+"""
+
+
+def test_a_try_that_sent_nothing_belongs_to_the_one_that_did() -> None:
+    r = Recording().click("button", "Buy").type("textbox", "Product", "Tea")
+    r.click("button", "Buy").request("POST", "/buy", {"product": "Tea"})
+    found = classify_session(r.prepared(), shop(BUY_WITH_REQUEST), MODEL, 0.8)[2]
+    assert [(c.action, c.status) for c in found] == [("buy", "accepted")]
+
+
+def test_input_whose_request_is_missing_among_others_waits_for_review() -> None:
+    r = Recording().type("textbox", "Product", "Tea").click("button", "Buy")
+    r.url = "http://shop.test/#/pay"
+    alone = classify_session(r.prepared(), shop(BUY_WITH_REQUEST), MODEL, 0.8)[2]
+    assert alone[0].status == "accepted"
+    r.click("button", "Pay").request("POST", "/pay", {})
+    found = classify_session(r.prepared(), shop(BUY_WITH_REQUEST), MODEL, 0.8)[2]
+    assert [(c.action, c.status, c.reasons) for c in found] == [
+        ("buy", "review", ("low_confidence",)),
+        ("pay", "accepted", ()),
+    ]
+
+
 class Liar:
     """A classifier that names what isn't there."""
 
