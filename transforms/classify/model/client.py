@@ -188,6 +188,8 @@ class Endpoint:
                 api_key=key,
                 max_retries=0,
                 timeout=self.settings.timeout_s,
+                # The SDK's own transport looks at every open connection for each request.
+                http_client=openai.DefaultAioHttpClient(timeout=self.settings.timeout_s),
             )
             # The SDK writes whole requests at DEBUG: prompts do not belong in a log.
             for name in ("openai", "httpx2", "httpcore2"):
@@ -211,8 +213,10 @@ class Endpoint:
                 content = response.content
         except openai.APIStatusError as refusal:
             error = refusal
-        except (openai.APITimeoutError, TimeoutError):
-            return Unanswered("timeout"), None
+        except (openai.APITimeoutError, TimeoutError) as late:
+            # This transport calls a refused or reset connection a time-out of connecting.
+            broken = isinstance(late.__cause__, httpx2.ConnectTimeout)
+            return Unanswered("connection" if broken else "timeout"), None
         except openai.APIConnectionError:
             return Unanswered("connection"), None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
