@@ -1,4 +1,5 @@
 import gzip
+import io
 import json
 import pathlib
 import zipfile
@@ -565,7 +566,7 @@ def test_pictures_read_side_by_side_are_accounted_for_in_order(tmp_path, monkeyp
     monkeypatch.setattr("transforms.session_files.FolderFiles.is_local", False)
     monkeypatch.setattr(
         "transforms.session_files.FolderFiles._open_stored",
-        lambda self, stored: open(self.stats[stored].uri, "rb"),
+        lambda self, stored: io.BytesIO(pictures.get(stored) or (tmp_path / stored).read_bytes()),
     )
     together = read(tmp_path)
     assert (together.frames, together.dropped) == (alone.frames, alone.dropped)
