@@ -51,17 +51,18 @@ def normalize_events(trace: Trace) -> NormalizedSession:
     assembly = Assembly(events)
     _take_all(assembly, trace)
     dispositions, drafts = _settle(assembly)
-    dropped: dict[str, int] = {}
+    dropped = dict(trace.ledger.dropped)  # what reading had to drop already
+    n_read = len(raw) + sum(dropped.values())
     for reason in assembly.reasons:
         if reason is not None:
             dropped[reason] = dropped.get(reason, 0) + 1
     n_dropped = sum(dropped.values())
     ledger = Ledger(
-        lines=trace.ledger.lines or len(raw) + trace.ledger.failed_lines,
+        lines=trace.ledger.lines or n_read + trace.ledger.failed_lines,
         failed_lines=trace.ledger.failed_lines,
-        raw=len(raw),
+        raw=n_read,
         kept=len(drafts),
-        merged=len(raw) - len(drafts) - n_dropped,
+        merged=n_read - len(drafts) - n_dropped,
         dropped=dict(sorted(dropped.items())),
     )
     actions = tuple(_action(index, draft, events) for index, draft in enumerate(drafts))

@@ -54,6 +54,7 @@ class ContextEvents:
         """Takes a page having been opened in a tab."""
         if tab.run is not None and (tab.run.tail or event.url != tab.url):
             self.assembly.close_run(tab)
+        tab.forget_fields(event.url)
         info = event.additional_info
         said = {str(info.get(k)) for k in ("transition", "transition_type", "navigation_type")}
         qualifiers = info.get("transition_qualifiers")
@@ -84,9 +85,9 @@ class ContextEvents:
             if opener.tab is not tab and (certain or since <= limit):
                 return opener if opener.kind not in ("navigate", "scroll") else None
         if latest is None:
-            opener = tab.opened_by.root if tab.opened_by is not None else None
-            if opener is not None and event.timestamp_us - opener.settled_us <= SLOW_CAUSED_US:
-                return opener
+            before = tab.opened_by.root if tab.opened_by is not None else None
+            if before is not None and event.timestamp_us - before.settled_us <= SLOW_CAUSED_US:
+                return before
             return None
         if tab.presses:
             return next(iter(tab.presses.values())).root
@@ -165,6 +166,7 @@ class ContextEvents:
         """Takes a form being sent; it belongs to the click or key that sent it."""
         if tab.run is not None and tab.run.tail:
             self.assembly.close_run(tab)
+        tab.values.clear()
         pressed = next(iter(tab.presses.values()), None)
         cause = pressed or self.assembly.cause(tab, event.timestamp_us, SUBMIT_US)
         if cause is None:

@@ -173,6 +173,13 @@ class TabState:
         self.edits: dict[object, Draft] = {}
         self.scrolled: dict[object, tuple[float, float]] = {}
 
+    def forget_fields(self, url: str | None) -> None:
+        """What fields held counts no more: another view is shown, or another page (``url``)."""
+        self.values.clear()
+        self.scrolled.clear()
+        if (url or "").partition("#")[0] != (self.url or "").partition("#")[0]:
+            self.edits.clear()
+
 
 class Habits:
     """What this recorder writes down at all, so that an absence can be read."""

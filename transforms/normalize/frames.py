@@ -148,7 +148,7 @@ def _within_budget(
         for file in beyond[task]:
             reasons.setdefault(file, "over_budget")
     return [
-        _with_frame(step, {}, {step.observation.frame: None})
+        _with_frame(step, {}, {step.observation.frame or "": None})
         if step.observation.frame in beyond.get(step.task, ())
         else step
         for step in steps

@@ -151,6 +151,14 @@ def is_text(key: str) -> bool:
     return len(key) == 1 or (bool(key) and not key.isascii())
 
 
+def latin_key(event: Event, key: str) -> str:
+    """The letter of a chord where the keyboard writes another alphabet: its place decides."""
+    code = event.code or ""
+    if not key.isascii() and len(code) == 4 and code.startswith("Key"):
+        return code[3].lower()
+    return key
+
+
 def chord(modifiers: set[str] | frozenset[str] | tuple[str, ...], key: str) -> tuple[str, ...]:
     """Returns modifiers in their fixed order and the key, letters in lower case."""
     if key == " ":

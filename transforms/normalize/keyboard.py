@@ -19,6 +19,7 @@ from transforms.normalize.key_names import (
     chord,
     is_text,
     key_of,
+    latin_key,
 )
 from transforms.normalize.typing_run import TENTATIVE, TypingRun
 
@@ -144,13 +145,13 @@ class Keyboard:
             if gap <= SAME_KEY_US and not event.additional_info.get("repeat"):
                 held.draft.add(place)
                 return
-            repeats = (
-                event.additional_info.get("repeat") is True
-                if self.assembly.habits.repeats
-                else gap <= LOST_RELEASE_US
-            )
+            if self.assembly.habits.repeats:
+                repeats = event.additional_info.get("repeat") is True
+            else:
+                # Under Command, macOS reports no release of other keys.
+                repeats = gap <= LOST_RELEASE_US and "Meta" not in self.modifiers
             held.us = event.timestamp_us
-            if not repeats:
+            if not repeats and "Meta" not in held.draft.root.keys:
                 held.draft.root.flags.add("missing_release")
         elif event.additional_info.get("repeat") is True:
             repeats = held is not None
@@ -165,7 +166,7 @@ class Keyboard:
             draft.flags.add("auto_repeat")
             return
         elif is_command:
-            draft = self._press(place, event, tab, chord(active, key), active)
+            draft = self._press(place, event, tab, chord(active, latin_key(event, key)), active)
         elif is_text(key):
             draft = self._text(place, event, tab, key, active)
         else:
@@ -187,6 +188,8 @@ class Keyboard:
         draft.key, draft.keys = keys[-1], keys
         if draft.target is None:
             draft.target = tab.focused
+        if keys[-1] == "Enter":
+            tab.values.pop(field_key(draft.target), None)  # what was sent may be cleared
         if active:
             self.adopt(draft, active, event.timestamp_us)
         return draft
@@ -354,7 +357,7 @@ class Keyboard:
         for held in self.held.values():
             if held.key in _MODIFIER_SET:
                 self._end_modifier(held)
-            if self.assembly.habits.keyups:
+            if self.assembly.habits.keyups and "Meta" not in held.draft.root.keys[:-1]:
                 held.draft.root.flags.add("missing_release")
 
 

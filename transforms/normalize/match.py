@@ -56,8 +56,10 @@ class _Timeline(Generic[Snapshot]):
             if snapshot.event_id is not None:
                 self.paired.setdefault(snapshot.event_id, snapshot)
             by_tab.setdefault(snapshot.tab, []).append((us, place, snapshot))
-        self.rows = {tab: sorted(rows, key=lambda r: r[:2]) for tab, rows in by_tab.items()}
-        self.times = {tab: [row[0] for row in rows] for tab, rows in self.rows.items()}
+        for listed in by_tab.values():
+            listed.sort(key=lambda row: row[:2])
+        self.rows = by_tab
+        self.times = {tab: [row[0] for row in rows] for tab, rows in by_tab.items()}
 
     def pair_of(self, action: Action) -> Snapshot | None:
         if not self.paired:
@@ -202,10 +204,11 @@ def match_observations(
         observation, snapshot = _observe(action, tab, settings, frames, snapshots, changes, places)
         said = next((given[i] for i in action.raw_event_ids if i in given), None)
         tree = dom(snapshot) if snapshot is not None and not observation.stale else None
-        if said is not None and said.element_id is not None:
-            element = ground_given(action, said.element_id, tree)
-        else:
-            element = ground(action, tree)
+        element = (
+            ground_given(action, said.element_id, tree)
+            if said is not None and said.element_id is not None
+            else ground(action, tree)
+        )
         step_id = next_ids[task] = next_ids.get(task, 0) + 1
         steps.append(
             Step(

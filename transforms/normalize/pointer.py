@@ -25,7 +25,7 @@ FOLLOW_US = SECOND_US
 LABEL_US = 50_000
 """A click on a label gives its control a click of its own at once."""
 KEY_CLICK_US = 300_000
-"""Enter or Space on a button makes a click."""
+"""A key that operates a control makes a click of its own within this time."""
 
 _KINDS = {
     "left": "click",
@@ -199,14 +199,14 @@ class Pointer:
                 latest.clicked = True
                 return
             since = us - latest.end_us
-            if (
-                latest.kind == "press"
-                and latest.key in ("Enter", "Space", " ")
-                and (self.assembly.habits.mousedowns or _is_nowhere(event))
-                and since <= KEY_CLICK_US
-            ):
-                latest.add(place)
-                return
+            if latest.kind == "press" and latest.button is None and since <= KEY_CLICK_US:
+                # Enter, Space, an access key, an arrow among radio buttons.
+                is_of_key = self.assembly.habits.mousedowns or (
+                    latest.key in ("Enter", "Space") and _is_nowhere(event)
+                )
+                if is_of_key:
+                    latest.add(place)
+                    return
             limit = KEY_CLICK_US if self.assembly.habits.mousedowns else LABEL_US
             is_echo = latest.kind in (*_COUNTED, "select", "tap") and since <= limit
             if is_echo and (latest.clicked or latest.kind != "click"):

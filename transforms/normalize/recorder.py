@@ -34,6 +34,16 @@ def _folded(key: str) -> str:
     return key.lower() if len(key) == 1 else key
 
 
+def _key_in(event: Event, hotkey: frozenset[str]) -> str:
+    """The key of an event; its position on a US keyboard where that is in the hotkey.
+
+    Option and R give ® on a Mac, and other alphabets give other letters.
+    """
+    key = _folded(key_of(event))
+    position = (event.code or "").removeprefix("Key").removeprefix("Digit").lower()
+    return position if len(position) == 1 and position in hotkey else key
+
+
 def _in_window(events: list[Event], window: str) -> list[int]:
     """Places of events in the recorder's window; a tab stays in it until a title says otherwise."""
     wanted = window.strip().casefold()
@@ -66,7 +76,7 @@ def _hotkey_events(events: list[Event], hotkey: frozenset[str]) -> list[int]:
     found: list[int] = []
     for place, event in enumerate(events):
         if event.type == "keyup":
-            key = _folded(key_of(event))
+            key = _key_in(event, hotkey)
             held.pop(key, None)
             if key in ending:
                 ending.discard(key)
@@ -74,7 +84,7 @@ def _hotkey_events(events: list[Event], hotkey: frozenset[str]) -> list[int]:
             continue
         if event.type != "keydown":
             continue
-        key = _folded(key_of(event))
+        key = _key_in(event, hotkey)
         if key in ending:
             found.append(place)  # it repeats while it is held
             continue

@@ -180,7 +180,11 @@ class TypingRun:
 
     def hold(self, value: str) -> None:
         """Takes the whole value of the field, as it is now."""
-        if self.value is None and self.before is None and self.has_keys:
+        is_first = self.value is None
+        if is_first and self.before and not self.has_keys and len(value) <= 1:
+            shorter = len(self.before) - len(value)
+            self.before = "" if shorter > 1 else self.before  # emptied in the meantime
+        if is_first and self.before is None and self.has_keys:
             # The first one also tells what stood there before.
             text = self.text
             if value.endswith(text):

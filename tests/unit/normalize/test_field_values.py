@@ -360,3 +360,27 @@ def test_a_box_that_changes_by_itself_is_a_click_nobody_saw():
     recording.add("change", value="true", target=BOX)
     action = recording.only()
     assert (action.type, action.flags) == ("click", ("value_only",))
+
+
+def test_what_a_field_held_on_another_page_explains_nothing_here():
+    recording = Recording().typed("Help", target=LINE).wait(6000)
+    recording.add("navigation", url="https://a.example/next")
+    recording.wait(900).add("input", value="Hello", target=LINE)
+    assert said(recording.actions())[-1] == "type: Hello"
+
+
+def test_a_field_that_the_page_emptied_is_typed_in_anew():
+    recording = Recording()
+    for value in ("hi", "hi you"):
+        recording.wait(80).add("input", value=value, target=AREA)
+    recording.wait(400).click().wait(900)
+    for value in ("h", "hi", "hi there"):
+        recording.wait(80).add("input", value=value, target=AREA)
+    assert said(recording.actions()) == ["type: hi you", "click", "type: hi there"]
+
+
+def test_a_change_after_the_view_changed_still_belongs_to_its_typing():
+    recording = Recording().typed("tents", target=LINE).key("Enter", target=LINE)
+    recording.add("navigation", url="#/search")
+    recording.wait(300).add("change", value="tents", target=LINE)
+    assert said(recording.actions()) == ["type: tents", "press: Enter"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from normalize.recordings import (
@@ -11,7 +12,9 @@ from normalize.recordings import (
     Recording,
     said,
 )
+from schemas.outcomes import Ledger
 from schemas.traces import Target
+from transforms.normalize.coalesce import normalize_events
 
 
 def test_keydown_input_keyup_of_a_word_are_one_action_with_all_their_events():
@@ -428,3 +431,30 @@ def test_an_emoji_is_one_character_of_the_text():
     recording = Recording().key("👍🏽", target=LINE).key("a", target=LINE)
     recording.key("Backspace", target=LINE)
     assert recording.only().text == "👍🏽"
+
+
+def test_two_chords_of_command_without_the_release_macos_swallows():
+    recording = Recording()
+    recording.add("keydown", key="Meta", modifiers=("Meta",))
+    for _ in range(2):
+        recording.wait(40).add("keydown", key="z", modifiers=("Meta",))
+        recording.wait(250)
+    recording.add("keyup", key="Meta")
+    actions = recording.actions()
+    assert said(actions) == ["press: Meta+z", "press: Meta+z"]
+    assert [action.flags for action in actions] == [(), ()]
+
+
+def test_a_chord_on_another_alphabet_is_named_by_its_place():
+    recording = Recording().key("с", code="KeyC", modifiers=("Control",))
+    assert said(recording.actions()) == ["press: Control+c"]
+
+
+def test_a_trace_that_reading_had_to_drop_from_still_balances():
+    recording = Recording().key("a")
+    trace = recording.trace()
+    ledger = Ledger(lines=6, failed_lines=1, raw=5, dropped={"session_failed": 3})
+    made = normalize_events(msgspec.structs.replace(trace, ledger=ledger))
+    assert made.ledger.balanced
+    assert made.ledger.dropped == {"session_failed": 3}
+    assert (made.ledger.raw, made.ledger.kept, made.ledger.merged) == (5, 1, 1)

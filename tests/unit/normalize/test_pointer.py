@@ -324,3 +324,15 @@ def test_events_out_of_order_are_sorted_and_the_inversions_counted():
     made = recording.normalized()
     assert [action.x for action in made.actions] == [50, 90]
     assert made.counts["inversions"] == 3
+
+
+def test_an_arrow_among_radio_buttons_clicks_the_next_one():
+    radio = Target(tag="input", input_type="radio", selector="#two")
+    recording = Recording().click().wait(900)
+    recording.add("keydown", key="ArrowDown", target=radio)
+    recording.wait(2).add("click", x=20, y=30, target=radio)
+    recording.add("change", value="true", target=radio)
+    recording.wait(40).add("keyup", key="ArrowDown", target=radio)
+    actions = recording.actions()
+    assert said(actions) == ["click", "press: ArrowDown"]
+    assert actions[1].field_value == "true"

@@ -80,3 +80,11 @@ def test_a_tab_stays_the_recorders_until_it_shows_something_else():
 
 def test_without_a_recorder_nothing_is_dropped():
     assert hotkey(Recording(), 3).normalized().ledger.dropped == {}
+
+
+def test_option_makes_another_letter_of_the_hotkey_on_a_mac():
+    recording = Recording(recorder={"stop_hotkey": ("Alt", "r")})
+    recording.add("keydown", key="Alt", modifiers=("Alt",))
+    recording.wait(30).add("keydown", key="®", code="KeyR", modifiers=("Alt",))
+    recording.wait(30).add("keyup", key="®", code="KeyR", modifiers=("Alt",))
+    assert recording.normalized().ledger.dropped == {"stop_hotkey": 3}
