@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from schemas.traces import Event, Target, Touch, Viewport
@@ -255,6 +256,17 @@ class Assembly:
         if us - max(draft.end_us, draft.settled_us) <= within_us:
             return draft
         return None
+
+
+_TITLE_MARKS = re.compile(r"^[*•●\s]+|\(\d+\)|\s+")
+
+
+def is_same_window(one: str | None, other: str | None) -> bool:
+    """Whether two titles can be those of one window: titles mark changes and count messages."""
+    if one == other or one is None or other is None:
+        return True
+    a, b = _TITLE_MARKS.sub("", one).casefold(), _TITLE_MARKS.sub("", other).casefold()
+    return a.startswith(b) or b.startswith(a) or a.endswith(b) or b.endswith(a)
 
 
 def field_key(target: Target | None) -> object:

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from schemas.traces import Event
 from transforms.normalize import fields
-from transforms.normalize.draft import SECOND_US, Assembly, Draft, TabState, field_key
+from transforms.normalize.draft import (
+    SECOND_US,
+    Assembly,
+    Draft,
+    TabState,
+    field_key,
+    is_same_window,
+)
 from transforms.normalize.key_names import (
     COMMANDS,
     INPUT_METHOD,
@@ -271,8 +278,12 @@ class Keyboard:
         if run is None or run.left_field:
             return None
         key = field_key(target)  # type: ignore[arg-type]
-        if key is not None and run.field is not None and key != run.field:
+        if key is not None and run.field is not None:
+            if key != run.field:
+                return None
+        elif not is_same_window(run.window, tab.window):
             return None
+        run.window = tab.window
         latest = self.assembly.latest
         if (
             latest is not None

@@ -58,7 +58,8 @@ class _Timeline(Generic[Snapshot]):
             by_tab.setdefault(snapshot.tab, []).append((us, place, snapshot))
         for listed in by_tab.values():
             listed.sort(key=lambda row: row[:2])
-        self.rows = by_tab
+        self.rows: dict[str | None, list[tuple[int, int, Snapshot]]] = by_tab
+        self.times: dict[str | None, list[int]]
         self.times = {tab: [row[0] for row in rows] for tab, rows in by_tab.items()}
 
     def pair_of(self, action: Action) -> Snapshot | None:

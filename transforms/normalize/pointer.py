@@ -131,7 +131,8 @@ class Pointer:
     def lose(self, tab: TabState, button: str) -> None:
         """Closes a press whose up never came."""
         press = tab.presses.pop(button)
-        press.root.flags.add("missing_release")
+        if not press.clicked:  # a click event is as good as an up
+            press.root.flags.add("missing_release")
         self._decide(press)
 
     def lose_all_but(self, tab: TabState) -> None:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from schemas.traces import Event
-from transforms.normalize.draft import SECOND_US, Assembly, Draft, TabState, field_key
+from transforms.normalize.draft import (
+    SECOND_US,
+    Assembly,
+    Draft,
+    TabState,
+    field_key,
+    is_same_window,
+)
 from transforms.normalize.keyboard import Keyboard
 
 PAUSE_US = SECOND_US
@@ -62,13 +71,10 @@ class Scrolling:
     def _moved(event: Event, tab: TabState) -> tuple[float, float] | None:
         """How far the content moved since the last event of the same scroller."""
         info = event.additional_info
-        left, top = info.get("scroll_left"), info.get("scroll_top")
-        if not isinstance(left, int | float) and not isinstance(top, int | float):
+        left, top = _number(info.get("scroll_left")), _number(info.get("scroll_top"))
+        if left is None and top is None:
             return None
-        now = (
-            float(left) if isinstance(left, int | float) else 0.0,
-            float(top) if isinstance(top, int | float) else 0.0,
-        )
+        now = (left or 0.0, top or 0.0)
         key = field_key(event.target)
         before = tab.scrolled.get(key, (0.0, 0.0))
         tab.scrolled[key] = now
@@ -83,6 +89,7 @@ class Scrolling:
             and self.assembly.latest is not None
             and draft is self.assembly.latest.root
             and event.timestamp_us - draft.end_us <= PAUSE_US
+            and is_same_window(draft.window, tab.window)
         )
         active = self.keyboard.active(event)
         keys = tuple(n for n in ("Control", "Alt", "Shift", "Meta") if n in active)
@@ -105,6 +112,12 @@ class Scrolling:
         if active:
             self.keyboard.adopt(draft, active, event.timestamp_us)
         return draft
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    return None
 
 
 def _direction(dx: float, dy: float) -> tuple[bool, bool]:

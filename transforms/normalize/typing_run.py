@@ -113,6 +113,7 @@ class TypingRun:
         "pending",
         "single_line",
         "value",
+        "window",
     )
 
     def __init__(
@@ -133,6 +134,7 @@ class TypingRun:
         self.pending: list[str] = []
         """Texts of keys that no input event has confirmed yet; empty string: a deletion."""
         self.last_us = draft.start_us
+        self.window = draft.window
         self.confirmed_us: int | None = None
         """When an input event last said that Enter or Tab became text."""
         self._buffer = _Buffer()

@@ -458,3 +458,23 @@ def test_a_trace_that_reading_had_to_drop_from_still_balances():
     assert made.ledger.balanced
     assert made.ledger.dropped == {"session_failed": 3}
     assert (made.ledger.raw, made.ledger.kept, made.ledger.merged) == (5, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "texts"),
+    [
+        ("Notes", "Mail", ["ab", "c"]),
+        ("Untitled - Notes", "*Untitled - Notes", ["abc"]),
+        ("Inbox (3)", "Inbox (4)", ["abc"]),
+        ("Notes", None, ["abc"]),
+    ],
+)
+def test_another_window_ends_a_run_in_a_field_nothing_is_known_of(before, after, texts):
+    recording = Recording().keys("ab", window=before).keys("c", window=after)
+    assert [action.text for action in recording.actions()] == texts
+
+
+def test_another_title_does_not_end_a_run_in_a_known_field():
+    recording = Recording().typed("ab", target=LINE, window="New message")
+    recording.typed("c", before="ab", target=LINE, window="Draft: abc")
+    assert said(recording.actions()) == ["type: abc"]

@@ -336,3 +336,11 @@ def test_an_arrow_among_radio_buttons_clicks_the_next_one():
     actions = recording.actions()
     assert said(actions) == ["click", "press: ArrowDown"]
     assert actions[1].field_value == "true"
+
+
+def test_a_click_event_shows_that_the_button_was_released():
+    recording = Recording().down()
+    recording.wait(70).add("click", x=50, y=50, button="left")
+    recording.wait(900).down(90, 90)
+    recording.wait(70).add("click", x=90, y=90, button="left")
+    assert [(a.type, a.flags) for a in recording.actions()] == [("click", ()), ("click", ())]

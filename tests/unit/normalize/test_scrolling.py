@@ -116,3 +116,8 @@ def test_turns_that_move_nothing_are_dropped():
     recording.add("wheel", x=1, y=1, delta_x=0.0, delta_y=0.0)
     recording.add("scroll")
     assert set(recording.fates().values()) == {"no_movement"}
+
+
+def test_another_window_ends_a_scroll():
+    recording = wheel(wheel(Recording(), 100, window="Notes"), 100, window="Mail")
+    assert [a.window for a in recording.actions()] == ["Notes", "Mail"]
