@@ -6,6 +6,7 @@ ratios are checked while unpacking, because headers can lie.
 
 from __future__ import annotations
 
+import bisect
 import gzip
 import io
 import os
@@ -106,6 +107,13 @@ class Archive:
     def __init__(self, uri: str, listing: Listing):
         self.uri = uri
         self.listing = listing
+        self._names = list(listing.files)
+
+    def below(self, prefix: str) -> list[str]:
+        """Returns the members whose names begin with ``prefix``."""
+        start = bisect.bisect_left(self._names, prefix)
+        end = bisect.bisect_left(self._names, prefix + "\U0010ffff", start)
+        return self._names[start:end]
 
     def open_member(self, name: str) -> BinaryIO:
         """Opens one listed member, as stored."""

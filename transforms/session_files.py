@@ -167,12 +167,11 @@ class ArchiveFiles(SessionFiles):
         self._archive = archive
         self._prefix = f"{member}/" if member else ""
         cut = len(self._prefix)
-        sizes = {
-            n[cut:]: s.size for n, s in archive.listing.files.items() if n.startswith(self._prefix)
-        }
+        listing = archive.listing
+        sizes = {name[cut:]: listing.files[name].size for name in archive.below(self._prefix)}
         refused = {
             n[cut:] if n.startswith(self._prefix) else n: code
-            for n, code in archive.listing.refused.items()
+            for n, code in listing.refused.items()
             if n.startswith(self._prefix) or code != "link"
         }
         super().__init__(storage.join(archive.uri, member), sizes, refused)

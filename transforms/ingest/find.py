@@ -150,7 +150,7 @@ class _Search:
             listing = self._listing(folder)
             reader = layouts.find_roots(listing.files).get("")
             if reader:
-                yield _in(folder, "", reader, listing)
+                yield _Candidate(folder, reader, FolderFiles(folder, listing), listing.files)
             return
         try:
             archive = open_archive(uri)
@@ -165,23 +165,22 @@ class _Search:
     def _in_folder(self, uri: str) -> Iterable[_Candidate]:
         listing = self._listing(uri)
         roots = layouts.find_roots(listing.files)
-        loose = [n for n in listing.files if layouts.root_of(n, roots) is None]
-        found = False
+        parts, loose = _parts(listing, roots)
+        found = bool(roots)
         for root, reader in roots.items():
-            found = True
-            yield _in(uri, root, reader, listing)
-        for name in loose:
+            place = storage.join(uri, root)
+            yield _Candidate(place, reader, FolderFiles(place, parts[root]), parts[root].files)
+        for name in loose.files:
             if name.lower().endswith(layouts.ARCHIVE_SUFFIXES):
                 inside = list(self._at(listing.files[name].uri))
                 found = found or bool(inside)
                 if not inside:
                     self.passed_over.append((listing.files[name].uri, "unknown_layout"))
                 yield from inside
-        for name, code in listing.refused.items():
-            if layouts.root_of(name, roots) is None:
-                self.passed_over.append((f"{uri}/{name}", code))
+        for name, code in loose.refused.items():
+            self.passed_over.append((f"{uri}/{name}", code))
         if not found:
-            lines = [n for n in loose if layouts.plain_name(n).endswith(".jsonl")]
+            lines = [n for n in loose.files if layouts.plain_name(n).endswith(".jsonl")]
             for name in lines[:MAX_SNIFFED_FILES]:
                 yield from _single(listing.files[name].uri)
 
@@ -204,24 +203,32 @@ def _is_file(uri: str) -> bool:
     return storage.exists(uri)
 
 
-def _in(base: str, root: str, reader: str, listing: Listing) -> _Candidate:
-    uri = storage.join(base, root)
-    prefix = f"{root}/" if root else ""
-    part = Listing(
-        {n[len(prefix) :]: s for n, s in listing.files.items() if n.startswith(prefix)},
-        {n[len(prefix) :]: c for n, c in listing.refused.items() if n.startswith(prefix)},
-    )
-    return _Candidate(uri, reader, FolderFiles(uri, part), part.files)
+def _parts(listing: Listing, roots: dict[str, str]) -> tuple[dict[str, Listing], Listing]:
+    """Splits a listing into those of its sessions, with relative names, and the rest."""
+    parts = {root: Listing({}, {}) for root in roots}
+    loose = Listing({}, {})
+    for name, stat in listing.files.items():
+        root = layouts.root_of(name, roots)
+        if root is None:
+            loose.files[name] = stat
+        else:
+            parts[root].files[name[len(root) + 1 :] if root else name] = stat
+    for name, code in listing.refused.items():
+        root = layouts.root_of(name, roots)
+        if root is None:
+            loose.refused[name] = code
+        else:
+            parts[root].refused[name[len(root) + 1 :] if root else name] = code
+    return parts, loose
 
 
 def _in_archive(archive: Archive) -> Iterable[_Candidate]:
     listing = archive.listing
-    for root, reader in layouts.find_roots([*listing.files, *listing.refused]).items():
-        prefix = f"{root}/" if root else ""
-        stats = {n[len(prefix) :]: s for n, s in listing.files.items() if n.startswith(prefix)}
-        yield _Candidate(
-            archive.uri, f"{reader}-archive", ArchiveFiles(archive, root), stats, member=root
-        )
+    roots = layouts.find_roots([*listing.files, *listing.refused])
+    parts, _ = _parts(listing, roots)
+    for root, reader in roots.items():
+        files = ArchiveFiles(archive, root)
+        yield _Candidate(archive.uri, f"{reader}-archive", files, parts[root].files, member=root)
 
 
 def _single(uri: str) -> Iterable[_Candidate]:
