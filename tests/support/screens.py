@@ -352,8 +352,9 @@ COLLECT = """
     for (let p = el.parentElement; p; p = p.parentElement) {
       if (getComputedStyle(p).overflow === 'visible') continue;
       const r = p.getBoundingClientRect();
-      box = {x0: Math.max(box.x0, r.left), y0: Math.max(box.y0, r.top),
-             x1: Math.min(box.x1, r.right), y1: Math.min(box.y1, r.bottom)};
+      const left = r.left + p.clientLeft, top = r.top + p.clientTop;
+      box = {x0: Math.max(box.x0, left), y0: Math.max(box.y0, top),
+             x1: Math.min(box.x1, left + p.clientWidth), y1: Math.min(box.y1, top + p.clientHeight)};
     }
     const rects = []; let whole = !el.hasAttribute('data-partial');
     for (const r of el.getClientRects()) {
@@ -361,10 +362,21 @@ COLLECT = """
                  Math.min(r.right, box.x1), Math.min(r.bottom, box.y1)];
       if (c[2] - c[0] < r.width - 1 || c[3] - c[1] < r.height - 1) whole = false;
       if (c[2] - c[0] < 4 || c[3] - c[1] < 4) continue;
+      const free = (x, y) => { const top = document.elementFromPoint(x, y);
+        return !top || top === el || el.contains(top); };
+      for (const x of [c[0] + 2, (c[0] + c[2]) / 2, c[2] - 2]) {
+        if (!free(x, (c[1] + c[3]) / 2)) continue;
+        for (const y of [c[1] + 1, c[3] - 1]) if (!free(x, y)) {
+          whole = false;
+          let edge = y;
+          const step = y < (c[1] + c[3]) / 2 ? 1 : -1;
+          while (!free(x, edge)) edge += step;
+          if (step > 0) c[1] = edge + 1; else c[3] = edge - 1;
+        }
+      }
       let run = null;
       for (let x = c[0] + 1; x < c[2]; x += 3) {
-        const top = document.elementFromPoint(x, (c[1] + c[3]) / 2);
-        if (top && top !== el && !el.contains(top)) { whole = false; run = null; continue; }
+        if (!free(x, (c[1] + c[3]) / 2)) { whole = false; run = null; continue; }
         if (run) run[2] = Math.min(c[2], x + 2);
         else { run = [x - 1, c[1], Math.min(c[2], x + 2), c[3]]; rects.push(run); }
       }

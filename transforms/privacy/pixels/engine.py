@@ -165,6 +165,8 @@ class RapidOcr:
             cv2.fillPoly(inside, [contour - [x, y]], 1)
             if cv2.mean(probability[y : y + h, x : x + w], inside)[0] < BOX_THRESHOLD:
                 continue
+            if w > 3 * h:
+                y, h = _band(inside, y)
             grow = w * h * UNCLIP / (2 * (w + h))
             boxes.append(
                 (
@@ -229,6 +231,17 @@ class RapidOcr:
                     score=float(score[row][at].mean()) if len(at) else 0.0,
                 ),
             )
+
+
+def _band(inside: np.ndarray, y: int) -> tuple[int, int]:
+    """Returns (top, height) of a line of text whose region something grew into, a mouse pointer
+    say: rows that are much shorter than the longest do not belong to the line."""
+    import numpy as np
+
+    lengths = inside.sum(1)
+    rows = np.nonzero(lengths > 0.3 * lengths.max())[0]
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    return (y + top, bottom - top) if bottom - top < 0.75 * len(lengths) else (y, len(lengths))
 
 
 def to_network(image_rgb: np.ndarray) -> np.ndarray:

@@ -13,76 +13,111 @@ from collections.abc import Iterator, Sequence
 
 from schemas.findings import Region
 from transforms.privacy.pixels.engine import Line
-from transforms.privacy.pixels.incremental import TILE, Link, Scroll
+from transforms.privacy.pixels.incremental import TILE, Link
 from transforms.privacy.pixels.lookalikes import fold
 
-MIN_WIDTH, MIN_HEIGHT = 6, 3
+MIN_WIDTH, MIN_HEIGHT = 6, 5
 """Pixels; less of a value tells nothing."""
+ROUNDS = 4
+"""There and back; a frame may be linked to one that another frame adds to."""
 
 
 def follow_pixels(links: Sequence[Link | None], regions: Sequence[list[Region]]) -> None:
     """Adds regions in place wherever pixels are equal to those of a region in a linked frame."""
     order = range(len(links))
-    for number in order:
-        link = links[number]
-        if link is not None:
-            _carry(regions[link.source], regions[number], link, forward=True)
-    for number in reversed(order):
-        link = links[number]
-        if link is not None:
-            _carry(regions[number], regions[link.source], link, forward=False)
+    for _ in range(ROUNDS):
+        added = 0
+        for number in order:
+            link = links[number]
+            if link is not None:
+                added += _carry(regions[link.source], regions[number], link, forward=True)
+        for number in reversed(order):
+            link = links[number]
+            if link is not None:
+                added += _carry(regions[number], regions[link.source], link, forward=False)
+        if not added:
+            break
 
 
-def _carry(source: list[Region], target: list[Region], link: Link, forward: bool) -> None:
+class _Shared:
+    """What two linked frames share, unpacked."""
+
+    def __init__(self, link: Link) -> None:
+        self.whole = link.equal is None
+        self.equal = None if link.equal is None else link.equal.rows()
+        self.inked = None if link.inked is None else link.inked.rows()
+        self.dy = link.dy
+        self.moved = None if link.moved is None else link.moved.rows()
+
+
+def _carry(source: list[Region], target: list[Region], link: Link, forward: bool) -> int:
+    """Adds to ``target`` what it shares with the regions of ``source``; returns how many."""
+    before = len(target)
+    shared = None
     for region in list(source):
-        for x0, y0, x1, y1 in _equal_parts(region, link, forward):
+        if not link.dy and any(_covers(other, region) for other in target):
+            continue
+        shared = shared or _Shared(link)
+        for x0, y0, x1, y1 in _equal_parts(region, shared, forward):
             if x1 - x0 >= MIN_WIDTH and y1 - y0 >= MIN_HEIGHT:
                 part = Region(x0, y0, x1, y1, region.entity, region.value)
                 if not any(_covers(other, part) for other in target):
                     target.append(part)
+    return len(target) - before
 
 
-def _equal_parts(region: Region, link: Link, forward: bool) -> Iterator[tuple[int, int, int, int]]:
-    if link.changed is None:
+def _equal_parts(
+    region: Region, shared: _Shared, forward: bool
+) -> Iterator[tuple[int, int, int, int]]:
+    if shared.whole:
         yield region.x0, region.y0, region.x1, region.y1
         return
-    # The pads above and below the text may lie in tiles that changed for other reasons.
-    top = (region.y0 + min(4, (region.y1 - region.y0) // 4)) // TILE
-    bottom = -(-(region.y1 - min(4, (region.y1 - region.y0) // 4)) // TILE)
     left, right = region.x0 // TILE, -(-region.x1 // TILE)
-    equal = ~link.changed[top:bottom, left:right].any(0)
-    for first, last in _runs(equal):
-        # What covers the rest begins somewhere in the next tile.
-        yield (
-            max(region.x0, (left + first - 1) * TILE),
-            region.y0,
-            min(region.x1, (left + last + 1) * TILE),
-            region.y1,
-        )
-    if link.scroll is not None:
-        yield from _moved_parts(region, link.scroll, forward)
+    # One tile may be the border of a pane; text is longer than it is high.
+    least = min(right - left, max(2, -(-(region.y1 - region.y0) // TILE)))
+    # The pads above and below the text may have changed for other reasons.
+    pad = min(4, (region.y1 - region.y0) // 4)
+    equal = shared.equal[region.y0 + pad : region.y1 - pad, left:right]
+    inked = shared.inked[region.y0 + pad : region.y1 - pad, left:right]
+    whole = equal.all(0)
+    columns = inked.any(0)
+    # A space between words may be a tile wide.
+    columns[1:-1] |= columns[:-2] & columns[2:]
+    for first, last in _runs(whole & columns, least):
+        yield _widened(region, left + first, left + last, region.y0, region.y1)
+    for first, last in _runs(~whole, least):
+        kept = equal[:, first:last].all(1) & inked[:, first:last].any(1)
+        for top, bottom in _runs(kept, MIN_HEIGHT):
+            y0, y1 = region.y0 + pad + top, region.y0 + pad + bottom
+            yield _widened(region, left + first, left + last, y0 - 1, y1 + 1)
+    if shared.moved is not None:
+        yield from _moved_parts(region, shared, forward)
+
+
+def _widened(region: Region, first: int, last: int, y0: int, y1: int) -> tuple[int, int, int, int]:
+    """What covers the rest of the region begins somewhere in the next tile."""
+    return max(region.x0, (first - 1) * TILE), y0, min(region.x1, (last + 1) * TILE), y1
 
 
 def _moved_parts(
-    region: Region, scroll: Scroll, forward: bool
+    region: Region, shared: _Shared, forward: bool
 ) -> Iterator[tuple[int, int, int, int]]:
     """Yields what stands elsewhere now; rows of ``moved`` count in the later frame."""
-    shift = scroll.dy if forward else 0
-    rows = scroll.moved.shape[0]
+    shift, back = (shared.dy, 0) if forward else (0, shared.dy)
+    rows = len(shared.moved)
     top = min(max(0, region.y0 + shift), rows)
     bottom = min(max(0, region.y1 + shift), rows)
-    equal = scroll.moved[top:bottom, region.x0 // TILE : -(-region.x1 // TILE)].all(1)
-    back = 0 if forward else scroll.dy
+    equal = shared.moved[top:bottom, region.x0 // TILE : -(-region.x1 // TILE)].all(1)
     for first, last in _runs(equal):
         yield region.x0, top + first - back, region.x1, top + last - back
 
 
-def _runs(flags) -> Iterator[tuple[int, int]]:
-    """Yields (start, end) of every run of true flags."""
+def _runs(flags, least: int = 1) -> Iterator[tuple[int, int]]:
+    """Yields (start, end) of every run of at least so many true flags."""
     position = 0
     for value, group in itertools.groupby(flags.tolist()):
         length = len(list(group))
-        if value:
+        if value and length >= least:
             yield position, position + length
         position += length
 

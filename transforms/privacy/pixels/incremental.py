@@ -37,14 +37,21 @@ INK_THRESHOLD = 24
 INK_PAD = 3
 
 
-@dataclass(frozen=True)
-class Scroll:
-    """A vertical move of part of a frame."""
+class RowFlags:
+    """A flag for every TILE pixels of every row of a frame, packed to bits."""
 
-    dy: int
-    """Pixels; content moved down when positive."""
-    moved: np.ndarray
-    """Which pixels are those of the earlier frame, ``dy`` higher up: rows x columns of tiles."""
+    def __init__(self, flags: np.ndarray) -> None:
+        import numpy as np
+
+        self._shape = flags.shape
+        self._bits = np.packbits(flags)
+
+    def rows(self) -> np.ndarray:
+        """Returns the flags: rows of pixels x columns of tiles."""
+        import numpy as np
+
+        count = self._shape[0] * self._shape[1]
+        return np.unpackbits(self._bits, count=count).reshape(self._shape).astype(bool)
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,14 @@ class Link:
 
     source: int
     """Number of the earlier frame, as passed to ``read``."""
-    changed: np.ndarray | None
-    """Which tiles differ in place: rows x columns; None when the frames are equal."""
-    scroll: Scroll | None = None
+    equal: RowFlags | None = None
+    """Pixels equal in place; None when the frames are equal."""
+    inked: RowFlags | None = None
+    """Pixels of the later frame that are not of one colour."""
+    dy: int = 0
+    """Pixels that part of the content moved by; down when positive."""
+    moved: RowFlags | None = None
+    """Pixels of the later frame that are those ``dy`` rows higher up in the earlier one."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +134,15 @@ class IncrementalReader:
         base, changed = self._closest(pixels, image.shape[:2])
         link, lines = None, None
         if base is not None:
-            link = Link(base.number, changed, _find_scroll(pixels, base.pixels, changed))
-            lines = self._update(image, base, link, scale, deadline)
+            dy, moved = _find_scroll(pixels, base.pixels, changed)
+            lines = self._update(image, base, changed, dy, moved, scale, deadline)
+            link = Link(
+                base.number,
+                RowFlags(_equal_rows(pixels, base.pixels)),
+                RowFlags(_inked_rows(pixels)),
+                dy,
+                RowFlags(moved) if moved is not None else None,
+            )
         if lines is not None and self._since_full + 1 < self._full_pass_every:
             self._since_full += 1
             self.counts["changed"] += 1
@@ -157,22 +176,25 @@ class IncrementalReader:
         self,
         image: np.ndarray,
         base: _KeyFrame,
-        link: Link,
+        changed: np.ndarray,
+        dy: int,
+        moved: np.ndarray | None,
         scale: float,
         deadline: Deadline | None,
     ) -> list[Line] | None:
         """Reads what differs from ``base``; None when that is nearly everything."""
         height, width = image.shape[:2]
-        changed = link.changed
         kept = [line for line in base.lines if not _touches_tiles(line.box, changed)]
         known: Sequence[Line] = base.lines
-        if link.scroll is not None:
+        if moved is not None:
             self.counts["scrolled"] += 1
             still = set(kept)
-            moved = [li.moved(0, link.scroll.dy) for li in base.lines if li not in still]
-            known = [*kept, *moved]
-            kept += [line for line in moved if _has_moved(line.box, link.scroll.moved)]
-            changed = changed & ~_tiles_within(link.scroll.moved)
+            elsewhere = [line.moved(0, dy) for line in base.lines if line not in still]
+            known = [*kept, *elsewhere]
+            arrived = {line for line in elsewhere if _has_moved(line.box, moved)}
+            kept += [line for line in elsewhere if line in arrived]
+            lost = [line for line in elsewhere if line not in arrived]
+            changed = (changed & ~_tiles_within(moved)) | _tiles_of(lost, moved)
         areas = _whole_line_areas(_areas(changed, width, height), known, width, height)
         if sum((a[2] - a[0]) * (a[3] - a[1]) for a in areas) > FULL_SHARE * width * height:
             return None
@@ -264,7 +286,7 @@ def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
     crop = image[y0:y1, x0:x1].astype(np.int16)
     background = np.median(crop.reshape(-1, 3)[::3], axis=0).astype(np.int16)
     ink = np.abs(crop - background).max(2) > INK_THRESHOLD
-    rows = _rows_of_line(np.nonzero(ink.any(1))[0], y1 - y0)
+    rows = _rows_of_line(ink)
     columns = np.nonzero(ink[rows].any(0))[0]
     if len(rows) < 3 or len(columns) < 2:
         return x0, y0, x1, y1
@@ -276,18 +298,23 @@ def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
     )
 
 
-def _rows_of_line(rows: np.ndarray, height: int) -> np.ndarray:
-    """Leaves out ink that the box cuts from the lines above and below."""
+def _rows_of_line(ink: np.ndarray) -> np.ndarray:
+    """Returns the rows with ink, without what the box cuts from the lines above and below, and
+    without the rules between rows of a table."""
     import numpy as np
 
-    runs = np.split(rows, np.nonzero(np.diff(rows) > 1)[0] + 1)
-    kept = [
-        run
-        for run in runs
-        if len(run)
-        and not (run[0] == 0 and run[-1] < 0.3 * height)
-        and not (run[-1] == height - 1 and run[0] > 0.7 * height)
-    ]
+    height, width = ink.shape
+    rows = np.nonzero(ink.any(1))[0]
+    kept = []
+    for run in np.split(rows, np.nonzero(np.diff(rows) > 1)[0] + 1):
+        if not len(run):
+            continue
+        cut = (run[0] == 0 and run[-1] < 0.3 * height) or (
+            run[-1] == height - 1 and run[0] > 0.7 * height
+        )
+        rule = len(run) <= 3 and bool((ink[run].sum(1) > 0.9 * width).all())
+        if not cut and not rule:
+            kept.append(run)
     return np.concatenate(kept) if kept else rows
 
 
@@ -306,17 +333,33 @@ def _words(pixels: np.ndarray) -> np.ndarray:
     return pixels.reshape(pixels.shape[0], -1).view(np.uint64)
 
 
+def _equal_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns which pixels are equal: rows x columns of TILE pixels."""
+    equal = _words(a) == _words(b)
+    return equal.reshape(len(equal), -1, TILE * 3 // 8).all(2)
+
+
 def _changed_tiles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns which tiles differ: rows x columns of TILE x TILE pixels."""
-    differs = _words(a) != _words(b)
-    rows, words = differs.shape
-    per_tile = TILE * 3 // 8
-    by_row = differs.reshape(rows, words // per_tile, per_tile).any(2)
-    return by_row.reshape(rows // TILE, TILE, -1).any(1)
+    rows = _equal_rows(a, b)
+    return ~rows.reshape(len(rows) // TILE, TILE, -1).all(1)
 
 
-def _find_scroll(pixels: np.ndarray, before: np.ndarray, changed: np.ndarray) -> Scroll | None:
-    """Returns how far content moved and which pixels are moved ones.
+def _inked_rows(pixels: np.ndarray) -> np.ndarray:
+    """Returns which TILE pixels of a row are not of one colour."""
+    import cv2
+    import numpy as np
+
+    window = np.ones((1, TILE), np.uint8)
+    high = cv2.dilate(pixels, window, anchor=(0, 0))[:, ::TILE]
+    low = cv2.erode(pixels, window, anchor=(0, 0))[:, ::TILE]
+    return (high - low).max(2) > INK_THRESHOLD
+
+
+def _find_scroll(
+    pixels: np.ndarray, before: np.ndarray, changed: np.ndarray
+) -> tuple[int, np.ndarray | None]:
+    """Returns how far content moved and which pixels are moved ones: rows x columns of tiles.
 
     Rows vote with a hash of each strip of columns, so that a scroll bar or a pane that stands
     still beside the scrolled one does not hide the scroll.
@@ -324,7 +367,7 @@ def _find_scroll(pixels: np.ndarray, before: np.ndarray, changed: np.ndarray) ->
     import numpy as np
 
     if changed.mean() <= SCROLL_SHARE:
-        return None
+        return 0, None
     tile_rows = np.nonzero(changed.any(1))[0]
     strips = changed.reshape(changed.shape[0], -1, STRIP // TILE).any((0, 2))
     y0, y1 = int(tile_rows[0]) * TILE, (int(tile_rows[-1]) + 1) * TILE
@@ -346,17 +389,17 @@ def _find_scroll(pixels: np.ndarray, before: np.ndarray, changed: np.ndarray) ->
                 votes[row - unique[value]] += 1
     votes.pop(0, None)
     if not votes:
-        return None
+        return 0, None
     dy, count = max(votes.items(), key=lambda vote: (vote[1], -abs(vote[0]), vote[0]))
     if count < 0.2 * comparable or count < 8:
-        return None
+        return 0, None
     moved = np.zeros((pixels.shape[0], pixels.shape[1] // TILE), bool)
     top, bottom = max(0, dy), min(y1 - y0, y1 - y0 + dy)
-    new, old = _words(pixels)[y0:y1], _words(before)[y0:y1]
-    same = new[top:bottom] == old[top - dy : bottom - dy]
-    moved[y0 + top : y0 + bottom] = same.reshape(bottom - top, -1, TILE * 3 // 8).all(2)
+    moved[y0 + top : y0 + bottom] = _equal_rows(
+        pixels[y0 + top : y0 + bottom], before[y0 + top - dy : y0 + bottom - dy]
+    )
     moved &= changed.any(0)
-    return Scroll(dy, moved)
+    return dy, moved
 
 
 def _tiles_within(moved: np.ndarray) -> np.ndarray:
@@ -370,6 +413,19 @@ def _has_moved(box: Box, moved: np.ndarray) -> bool:
     if y0 < 0 or y1 > moved.shape[0]:
         return False
     return bool(moved[y0:y1, x0:x1].all())
+
+
+def _tiles_of(lines: Sequence[Line], moved: np.ndarray) -> np.ndarray:
+    """Returns the tiles of lines that moved in part: what became of them must be read again."""
+    import numpy as np
+
+    tiles = np.zeros((moved.shape[0] // TILE, moved.shape[1]), bool)
+    for line in lines:
+        x0, x1 = max(0, int(line.x0)) // TILE, int(line.x1) // TILE + 1
+        y0, y1 = max(0, int(line.y0)), max(0, int(line.y1) + 1)
+        if moved[y0:y1, x0:x1].any():
+            tiles[y0 // TILE : y1 // TILE + 1, x0:x1] = True
+    return tiles
 
 
 def _core(line: Line) -> Box:

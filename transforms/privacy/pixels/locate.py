@@ -7,6 +7,7 @@ followed from the frame that shows it whole.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from transforms.privacy.pixels.following import follow_pixels, follow_typing
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
 from transforms.privacy.pixels.regions import (
     ValueIndex,
+    find_misread_mail,
     hits_by_pattern,
     hits_by_value,
+    mail_domains,
     merged_hits,
     region_of,
     united,
@@ -189,10 +192,12 @@ def _regions_of(
     pages: Sequence[_Page], find: Callable[[str], Sequence[Span]], values: Sequence[Found]
 ) -> tuple[list[list[Region]], tuple[Found, ...]]:
     spans: dict[str, Sequence[Span]] = {}
+    seen = {line.text for page in pages for line in page.lines}
+    domains = mail_domains(itertools.chain(seen, (found.value for found in values)))
 
     def find_once(text: str) -> Sequence[Span]:
         if text not in spans:
-            spans[text] = find(text)
+            spans[text] = [*find(text), *find_misread_mail(text, domains)]
         return spans[text]
 
     by_pattern = [hits_by_pattern(page.lines, find_once) for page in pages]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,13 @@ PAD_X = 0.35
 """Of a character's width, left and right."""
 WRAP_CONTEXT = 40
 """Characters before and after the end of a line that are searched together."""
+READ_FOR_AT = "aeqgo0©®&"
+COMMON_DOMAINS = frozenset(
+    """gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com me.com
+    proton.me protonmail.com gmx.de gmx.net web.de aol.com mail.ru qq.com""".split()
+)
+_MAIL_DOMAIN = re.compile(r"@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
+_DOTTED = re.compile(r"(?<![\w@/:.-])[\w.+-]+\.[A-Za-z]{2,}(?![\w@])")
 BREAKS = tuple("-_/.@=&?")
 """Characters after which a browser may break a token."""
 
@@ -77,6 +85,24 @@ def hits_by_pattern(lines: Sequence[Line], find: Find) -> list[list[Hit]]:
                 if span.start < len(head.rstrip()) and span.end > len(head):
                     _add(hits, pieces, text, span)
     return hits
+
+
+def mail_domains(texts: Iterable[str]) -> frozenset[str]:
+    """Returns the domains of all e-mail addresses in some texts."""
+    return COMMON_DOMAINS | {m[1].lower() for text in texts for m in _MAIL_DOMAIN.finditer(text)}
+
+
+def find_misread_mail(text: str, domains: frozenset[str]) -> list[Span]:
+    """Finds addresses whose @ was read as a letter, by a domain that others in the session have."""
+    spans = []
+    for match in _DOTTED.finditer(text):
+        token = match[0].rstrip(".").lower()
+        for domain in domains:
+            at = len(token) - len(domain) - 1
+            if at >= 2 and token.endswith(domain) and token[at] in READ_FOR_AT:
+                spans.append(Span(match.start(), match.start() + len(token), "EMAIL"))
+                break
+    return spans
 
 
 def _add(
@@ -177,8 +203,11 @@ class ValueIndex:
         found = self._values.get(fold(text).text)
         return found.value if found is not None else text
 
-    def search(self, texts: Sequence[str]) -> dict[str, list[Hit]]:
-        """Returns the hits in each text that has any."""
+    def search(self, texts: Sequence[str], joined: bool = False) -> dict[str, list[Hit]]:
+        """Returns the hits in each text that has any.
+
+        In texts joined from two lines only whole values count, from token to token.
+        """
         hits: dict[str, list[Hit]] = {}
         folded_texts = [fold(text) for text in texts]
         offsets, whole = [], []
@@ -193,18 +222,14 @@ class ValueIndex:
                 number = bisect.bisect_right(offsets, start) - 1
                 folded = folded_texts[number]
                 first, last = start - offsets[number], end - offsets[number]
-                if not _at_boundaries(folded, first, last, len(value)):
+                if not _at_boundaries(folded, first, last, 0 if joined else len(value)):
                     continue
                 hits.setdefault(texts[number], []).append(
-                    Hit(
-                        folded.at[first],
-                        folded.at[last - 1] + 1,
-                        found.entity,
-                        found.value,
-                        "value",
-                    )
+                    _whole_token(texts[number], folded.at[first], folded.at[last - 1] + 1, found)
                 )
         for text, folded in zip(texts, folded_texts, strict=True):
+            if joined:
+                break
             for hit in self._partial(text, folded):
                 hits.setdefault(text, []).append(hit)
         return hits
@@ -223,6 +248,16 @@ class ValueIndex:
         if value is not None and end >= len(value) / 2:
             found = self._values[value]
             yield Hit(0, len(text), found.entity, found.value, "value")
+
+
+def _whole_token(text: str, start: int, end: int, found: Found) -> Hit:
+    """Takes in the few characters around a reading with errors that belong to the same token."""
+    for _ in range(3):
+        if start > 0 and not text[start - 1].isspace():
+            start -= 1
+        if end < len(text) and not text[end].isspace():
+            end += 1
+    return Hit(start, end, found.entity, found.value, "value")
 
 
 def _has_digits(value: str) -> bool:
@@ -283,7 +318,7 @@ def hits_by_value(lines: Sequence[Line], index: ValueIndex) -> list[list[Hit]]:
             if lines[right].x0 - lines[left].x1 < 2 * (lines[left].y1 - lines[left].y0):
                 text = lines[left].text + " " + lines[right].text
                 joined.setdefault(text, []).append((left, right))
-    for text, among in index.search(list(joined)).items():
+    for text, among in index.search(list(joined), joined=True).items():
         for first, second in joined[text]:
             head = len(lines[first].text)
             for hit in among:
