@@ -8,6 +8,7 @@ waits for the rest, so that a bundle is done only when all of its results are ou
 from __future__ import annotations
 
 import concurrent.futures
+import queue
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
@@ -52,12 +53,14 @@ class AsyncWindow(beam.DoFn):
         self._function = self.make()
         self._loop = ModelLoop.shared()
         self._pending: dict[concurrent.futures.Future, tuple[Any, Any]] = {}
+        self._done: queue.SimpleQueue[concurrent.futures.Future] = queue.SimpleQueue()
 
     def start_bundle(self) -> None:
         """Leaves behind what a failed bundle had started."""
         for future in self._pending:
             future.cancel()
         self._pending = {}
+        self._done = queue.SimpleQueue()
 
     def process(
         self,
@@ -66,7 +69,9 @@ class AsyncWindow(beam.DoFn):
         window: Any = beam.DoFn.WindowParam,
     ) -> Iterator[WindowedValue]:
         """Starts the element; yields results of any that are done."""
-        self._pending[self._loop.submit(self._function(element))] = (timestamp, window)
+        future = self._loop.submit(self._function(element))
+        self._pending[future] = (timestamp, window)
+        future.add_done_callback(self._done.put)
         yield from self._finished(self.max_pending - 1)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -75,16 +80,10 @@ class AsyncWindow(beam.DoFn):
         self._count()
 
     def _finished(self, most_left: int) -> Iterator[WindowedValue]:
-        while True:
-            done = [future for future in self._pending if future.done()]
-            for future in done:
-                timestamp, window = self._pending.pop(future)
-                yield WindowedValue(future.result(), timestamp, (window,))
-            if len(self._pending) <= most_left:
-                return
-            concurrent.futures.wait(
-                list(self._pending), return_when=concurrent.futures.FIRST_COMPLETED
-            )
+        while self._pending and (len(self._pending) > most_left or not self._done.empty()):
+            future = self._done.get()
+            timestamp, window = self._pending.pop(future)
+            yield WindowedValue(future.result(), timestamp, (window,))
 
     def _count(self) -> None:
         take = getattr(self._function, "take_counts", None)
