@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import math
 import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.traces import Bounds
+from transforms.dom_fields import bounds_of, field_name
 from transforms.dom_tree import (
     KEPT_ATTRIBUTES,
     DomDefect,
@@ -113,7 +112,7 @@ class _TreeBuilder:
         if self.unseen or (self.as_html and name in UNSEEN_TAGS):
             self.unseen += 1
             return
-        fields = {_field_name(key): value for key, value in attributes.items()}
+        fields = {field_name(key): value for key, value in attributes.items()}
         node = _node(fields, name, self.as_html)
         if name == "label" and "for" in fields:
             self.labels.setdefault(fields["for"], node)
@@ -256,56 +255,7 @@ _JSON_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.S)
 
 
 def _json_fields(raw: dict[str, Any]) -> dict[str, Any]:
-    return {_field_name(key): value for key, value in raw.items() if value is not None}
-
-
-_field_names: dict[str, str] = {}
-
-
-def _field_name(key: str) -> str:
-    """Folds the names that different recorders give one field into one."""
-    known = _field_names.get(key)
-    if known is None:
-        folded = key.rpartition("}")[2].lower().removeprefix("data-")
-        folded = folded.replace("-", "").replace("_", "").replace(" ", "")
-        known = _FIELDS.get(folded, folded)
-        if len(_field_names) < 10_000:
-            _field_names[key] = known
-    return known
-
-
-_FIELDS = {
-    "tagname": "tag",
-    "nodename": "tag",
-    "controltype": "tag",
-    "class": "class",
-    "classname": "class",
-    "type": "input_type",
-    "inputtype": "input_type",
-    "automationid": "id",
-    "elementid": "id",
-    "resourceid": "id",
-    "ariarole": "role",
-    "arialabel": "aria_label",
-    "contentdesc": "aria_label",
-    "contentdescription": "aria_label",
-    "accessiblename": "aria_label",
-    "innertext": "text",
-    "textcontent": "text",
-    "content": "text",
-    "boundingrectangle": "bounds",
-    "boundingbox": "bounds",
-    "bbox": "bounds",
-    "bboxpixels": "bounds",
-    "rect": "bounds",
-    "rectangle": "bounds",
-    "childnodes": "children",
-    "nodes": "children",
-    "hint": "placeholder",
-    "tooltip": "title",
-    "formname": "form_name",
-    "ariamultiline": "multiline",
-}
+    return {field_name(key): value for key, value in raw.items() if value is not None}
 
 
 def _string(value: Any) -> str | None:
@@ -359,73 +309,9 @@ def _node(fields: Mapping[str, Any], tag: str | None, as_html: bool) -> DomNode:
         value=_string(fields.get("value")),
         input_type=input_type,
         autocomplete=_string(fields.get("autocomplete")),
-        bounds=_bounds(fields),
+        bounds=bounds_of(fields),
         attributes=attributes,
     )
 
 
 _KEPT = frozenset(KEPT_ATTRIBUTES)
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_CORNERS = re.compile(r"^\s*\[\s*-?[\d.]+\s*,\s*-?[\d.]+\s*\]\s*\[")
-_LABELLED = re.compile(r"^\s*\(?\s*L\s*-?\d", re.I)
-
-
-def _bounds(fields: Mapping[str, Any]) -> Bounds | None:
-    """Reads the ways in which trees say where an element lies, as x, y, width, height."""
-    raw = fields.get("bounds")
-    if raw is None:
-        if "screencoord" in fields and "size" in fields:
-            return _box(_numbers(fields["screencoord"]) + _numbers(fields["size"]))
-        if "x" in fields and "y" in fields:
-            return _box(_numbers([fields[k] for k in ("x", "y")]) + _extent(fields))
-        if "left" in fields and "top" in fields:
-            raw = fields
-    if isinstance(raw, Mapping):
-        box = {_field_name(str(key)): value for key, value in raw.items()}
-        for left, top, right, bottom in (
-            ("left", "top", "right", "bottom"),
-            ("xmin", "ymin", "xmax", "ymax"),
-            ("l", "t", "r", "b"),
-        ):
-            if left in box and right in box and top in box and bottom in box:
-                return _between(_numbers([box[left], box[top], box[right], box[bottom]]))
-        return _box(
-            _numbers([box.get("x", box.get("left")), box.get("y", box.get("top"))]) + _extent(box)
-        )
-    if isinstance(raw, str):
-        numbers = _numbers(raw)
-        if _CORNERS.match(raw) or _LABELLED.match(raw):
-            return _between(numbers)
-        return _box(numbers)
-    if isinstance(raw, list | tuple):
-        return _box(_numbers(raw))
-    return None
-
-
-def _extent(fields: Mapping[str, Any]) -> list[float]:
-    return _numbers([fields.get("width", fields.get("w")), fields.get("height", fields.get("h"))])
-
-
-def _numbers(raw: Any) -> list[float]:
-    if isinstance(raw, str):
-        return [float(n) for n in _NUMBER.findall(raw[:200])]
-    found = []
-    for value in raw if isinstance(raw, list | tuple) else ():
-        if isinstance(value, str) and _NUMBER.fullmatch(value.removesuffix("px")):
-            value = float(value.removesuffix("px"))
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            found.append(float(value))
-    return found
-
-
-def _box(numbers: list[float]) -> Bounds | None:
-    if len(numbers) != 4 or not all(math.isfinite(n) and abs(n) < 1e7 for n in numbers):
-        return None
-    return (numbers[0], numbers[1], max(numbers[2], 0.0), max(numbers[3], 0.0))
-
-
-def _between(numbers: list[float]) -> Bounds | None:
-    if len(numbers) != 4:
-        return None
-    left, top, right, bottom = numbers
-    return _box([left, top, right - left, bottom - top])
