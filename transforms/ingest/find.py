@@ -137,7 +137,10 @@ class _Search:
 
     def _listing(self, folder: str) -> Listing:
         if folder not in self._listings:
-            self._listings[folder] = list_folder(folder, self._excluded)
+            try:
+                self._listings[folder] = list_folder(folder, self._excluded)
+            except PermissionError as error:
+                raise InputError(f"--input {error.filename}: may not be listed") from None
         return self._listings[folder]
 
     def _at(self, uri: str) -> Iterable[_Candidate]:

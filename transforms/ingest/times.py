@@ -12,6 +12,8 @@ EARLIEST_S = 946_684_800
 """2000-01-01: nothing was recorded before."""
 LATEST_S = 4_102_444_800
 """2100-01-01."""
+_EARLIEST_US = EARLIEST_S * 1_000_000
+_LATEST_US = LATEST_S * 1_000_000
 _FURTHEST_US = 7_258_118_400_000_000
 """2200-01-01: no relative time leads further."""
 NO_FLAGS: tuple[str, ...] = ()
@@ -54,6 +56,8 @@ class Clock:
             if 946_684_800_000 <= value < 4_102_444_800_000:
                 return round(value * 1000), NO_FLAGS
         elif kind is str:
+            if value[4:5] == "-":
+                return self._read_iso(value)
             text = value.strip()
             if not _NUMBER.match(text):
                 return self._read_iso(text)
@@ -83,16 +87,15 @@ class Clock:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
+            if text != text.strip():
+                return self._read_iso(text.strip())
             raise BadTime("neither a number nor an ISO-8601 text") from None
-        return self._of_moment(moment)
-
-    def _of_moment(self, moment: datetime) -> tuple[int, tuple[str, ...]]:
         flags = NO_FLAGS
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
             flags = NAIVE
         us = microseconds(moment)
-        if EARLIEST_S * 1_000_000 <= us < LATEST_S * 1_000_000:
+        if _EARLIEST_US <= us < _LATEST_US:
             return us, flags
         # A recorder whose clock was never set counts from the epoch, or from year 1.
         return self._relative(us / 1_000_000), (*flags, *RELATIVE)
@@ -141,7 +144,7 @@ class Clock:
         except ValueError:
             return None
         us = microseconds(moment)
-        return us if EARLIEST_S * 1_000_000 <= us < LATEST_S * 1_000_000 else None
+        return us if _EARLIEST_US <= us < _LATEST_US else None
 
 
 def microseconds(moment: datetime) -> int:

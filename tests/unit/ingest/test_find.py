@@ -275,3 +275,14 @@ def test_relative_and_file_uris_become_absolute(tmp_path, monkeypatch):
 def test_an_unknown_fingerprint_is_a_programming_error(tmp_path):
     with pytest.raises(ValueError, match="stat, content"):
         find_sessions([str(tmp_path)], fingerprint="mtime")
+
+
+def test_a_folder_that_may_not_be_listed_is_named(tmp_path, monkeypatch):
+    write(tmp_path / "closed" / "s", EVENTS)
+
+    def scandir(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("transforms.listings.os.scandir", scandir)
+    with pytest.raises(InputError, match="closed: may not be listed"):
+        find_sessions([str(tmp_path / "closed")])

@@ -5,6 +5,7 @@ import pathlib
 import zipfile
 
 import pytest
+from PIL import Image
 
 from schemas.traces import GivenStep, RecorderInfo, Viewport
 from tests.support.session_folders import (
@@ -301,6 +302,16 @@ def test_screenshots_that_are_no_pictures_are_dropped_with_the_reason(tmp_path):
     ]
     assert trace.counts["missing_frame_files"] == 1
     assert not trace.failures
+
+
+def test_a_jpeg_named_png_is_read_as_what_it_is(tmp_path):
+    out = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(out, "JPEG")
+    write(
+        tmp_path, {"input_events.jsonl": [event()], f"screenshots/{START_MS}.png": out.getvalue()}
+    )
+    (frame,) = read(tmp_path).frames
+    assert (frame.format, frame.width, frame.height) == ("jpeg", 30, 20)
 
 
 @pytest.mark.parametrize(

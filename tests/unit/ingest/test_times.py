@@ -107,3 +107,8 @@ def test_no_time_at_all(value):
 )
 def test_times_in_file_names(stem, us):
     assert Clock().read_name(stem) == us
+
+
+def test_blanks_around_a_time_do_not_matter():
+    assert Clock().read(" 2026-02-05T12:00:00Z\n") == (NOON, ())
+    assert Clock().read("2026-02-05T12:00:00Z ") == (NOON, ())
