@@ -282,18 +282,22 @@ class Simulation:
         """Does one action, and notes it in the truth when the catalogue has it."""
         number, title = self.random.choice(list(self.things.items()))
         owns = any(p.label is None for p in a.params)
-        if owns and a.how in (
-            "form",
-            "detail",
-            "inline",
-            "select",
-            "confirm",
-            "spin",
-            "slider",
-            "menu_choice",
-            "choice",
-            "inline_change",
-        ):
+        if (
+            owns
+            and a.how
+            in (
+                "form",
+                "detail",
+                "inline",
+                "select",
+                "confirm",
+                "spin",
+                "slider",
+                "menu_choice",
+                "choice",
+                "inline_change",
+            )
+        ) or (a.how == "row" and owns and not self._is_named(a)):
             number, title = self.open_thing()
         elif self.page != f"/{self.plural}":
             self.page, self.window = f"/{self.plural}", f"{self.plural.title()} - {self.app.name}"
@@ -385,13 +389,17 @@ class Simulation:
 
     def _do_row(self, a: A, number: int, title: str) -> list[tuple[P, Any]]:
         name = self.buttons[id(a)]
-        if self.named_rows and "{t}" not in name and any(p.label is None for p in a.params):
+        owns = any(p.label is None for p in a.params)
+        if owns and not self._is_named(a):
+            return self._do_detail(a, number, title)
+        if owns and "{t}" not in name:
             name += " {t}"
-        if "{t}" not in name and any(p.label is None for p in a.params):
-            return self._do_detail(a, *self.open_thing())
         self.click("button", name.format(t=title))
         self._send_action(a, number, title, [])
         return self._own(a, title)
+
+    def _is_named(self, a: A) -> bool:
+        return self.named_rows or "{t}" in self.buttons[id(a)]
 
     def _do_detail(self, a: A, number: int, title: str) -> list[tuple[P, Any]]:
         self.click("button", self.buttons[id(a)].replace(" {t}", "").format(t=title))

@@ -148,16 +148,14 @@ def gather(session: SessionFacts, indices: Sequence[int]) -> SegmentEvidence:
     for request in asks:
         for key in session.changes(request):
             keys += tokens(key)
-    around: list[str] = []
-    for step in steps:
-        if step is not trigger and not step.is_entry:
-            around += tokens(step.name)
+    opener = _opener(steps, trigger)
+    around = list(tokens(opener.name)) if opener is not None else []
     around += tokens(window or "")
     around += [word for part in split_url(trigger.action.url or "")[1] for word in tokens(part)]
     return SegmentEvidence(
         steps=steps,
         trigger=trigger,
-        opener=_opener(steps, trigger),
+        opener=opener,
         commits=commits,
         asks=asks,
         entries=entries,
@@ -205,8 +203,13 @@ def _trigger(session: SessionFacts, steps: Sequence[StepFacts]) -> StepFacts:
 
 
 def _opener(steps: Sequence[StepFacts], trigger: StepFacts) -> StepFacts | None:
-    first = next((s for s in steps if not s.is_focus_key), trigger)
-    return first if first is not trigger and first.is_click and first.field is None else None
+    """The click that brought up the form or menu: nothing but fields lies after it."""
+    before = [s for s in steps[: steps.index(trigger)] if s.action.type not in _PASSIVE]
+    while before and before[0].is_focus_key:
+        before.pop(0)
+    if not before or not before[0].is_click or before[0].field is not None:
+        return None
+    return before[0] if all(s.field is not None for s in before[1:]) else None
 
 
 def can_submit(step: StepFacts) -> bool:

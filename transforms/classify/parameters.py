@@ -228,7 +228,7 @@ def _display_score(name: tuple[str, ...], told: tuple[str, ...], source: Source)
         return 0.0
     thing = max((best_likeness(word, source.noun) for word in (*name, *told)), default=0.0)
     if thing < 0.6:
-        return 0.0
+        return 0.62 if told and told[0] in DISPLAY_WORDS else 0.0
     return 0.7 + 0.2 * best_likeness(source.words[0], told) + 0.1 * thing
 
 
@@ -237,6 +237,9 @@ def _unnamed_score(action: CanonicalAction, parameter: ActionParameter, source: 
     if source.kind in ("capture", "remainder"):
         if any(p.type == "NUMBER" for p in action.parameters) and _is_number(source.value):
             return 0.75 if parameter.type == "NUMBER" else 0.0
+        if source.kind == "remainder" and source.value.islower() and source.value.isalpha():
+            # "Move to bin": a single small word is the page's, not a name.
+            return 0.45
         if source.kind == "capture":
             return 0.75 if is_object or len(action.parameters) == 1 else 0.55
         return 0.7 if is_object else 0.6

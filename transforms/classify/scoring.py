@@ -41,23 +41,23 @@ FEATURES = (
     "reads_silently",
 )
 WEIGHTS: dict[str, float] = {
-    "verb_on_button": 1.22,
-    "verb_in_path": 1.99,
-    "verb_of_method": 0.47,
-    "object_in_path": -0.42,
-    "object_around": -0.13,
-    "words_of_description": 3.62,
-    "required_filled": 1.57,
-    "parameter_fit": 0.31,
-    "entries_explained": 0.75,
-    "control_fits": 1.54,
-    "foreign_verb": -0.72,
-    "whole_name": 0.95,
-    "button_explained": 0.32,
-    "path_explained": 0.52,
-    "keys_explained": 3.36,
-    "method_conflicts": -1.50,
-    "reads_silently": 1.00,
+    "verb_on_button": 1.18,
+    "verb_in_path": 2.01,
+    "verb_of_method": 0.26,
+    "object_in_path": -0.37,
+    "object_around": -0.23,
+    "words_of_description": 4.27,
+    "required_filled": 1.53,
+    "parameter_fit": 0.46,
+    "entries_explained": 0.92,
+    "control_fits": 1.73,
+    "foreign_verb": -0.84,
+    "whole_name": 0.77,
+    "button_explained": 0.46,
+    "path_explained": 0.67,
+    "keys_explained": 3.50,
+    "method_conflicts": -1.63,
+    "reads_silently": 1.20,
 }
 HINT_WEIGHT = 3.0
 """Of hints, in the logit; full ones decide before it comes to that."""
@@ -74,21 +74,21 @@ NONE_FEATURES = (
     "unrecorded_network",
 )
 NONE_WEIGHTS: dict[str, float] = {
-    "bias": 6.63,
-    "no_request": 1.24,
-    "silent_network": 2.10,
-    "no_entry": -1.41,
-    "navigates": 3.11,
-    "gives_up": 2.73,
-    "cannot_submit": -0.94,
-    "unrecorded_network": -0.86,
+    "bias": 7.15,
+    "no_request": 1.15,
+    "silent_network": 2.05,
+    "no_entry": -1.45,
+    "navigates": 2.73,
+    "gives_up": 3.01,
+    "cannot_submit": -0.81,
+    "unrecorded_network": -0.90,
 }
 
 _METHOD_VERBS = {
     "POST": tokens("create add send submit post put place"),
     "PUT": tokens("update set change edit save replace"),
     "PATCH": tokens("update set change edit rename mark"),
-    "DELETE": tokens("delete remove discard cancel clear"),
+    "DELETE": tokens("delete remove discard cancel clear leave void unpair unstar revoke dismiss"),
     "GET": tokens("search find filter sort open show view list look"),
 }
 _READING_VERBS = tokens("search find filter sort show hide view limit narrow")
@@ -290,6 +290,8 @@ def _method_conflicts(row: ActionWords, method: str) -> float:
     own = max((best_likeness(row.verbs[0], v) for v in [_METHOD_VERBS.get(method, ())]), default=0)
     if not method or method == "POST" or own:
         return 0.0
+    if method == "DELETE":
+        return 1.0
     return max(
         best_likeness(row.verbs[0], verbs)
         for other, verbs in _METHOD_VERBS.items()

@@ -250,6 +250,8 @@ class Cutter:
                 # The keys by which the field was reached.
                 first = place
                 continue
+            if _gives_up(facts) or (facts.enter and facts.field != trigger.field):
+                break
             if facts.commits or (facts.action.type == "navigate" and facts.view != trigger.view):
                 break
             idle += 1
@@ -266,11 +268,13 @@ class Cutter:
     ) -> bool:
         if facts.field is None or facts.action.tab != trigger.action.tab:
             return False
-        if facts.field in fields:
-            return True
+        if facts.field in fields and facts.view == trigger.view:
+            return not facts.enter or facts.field == trigger.field
         if trigger.is_toggle or (trigger.is_entry and not trigger.enter):
             return False
-        if not (facts.is_entry or facts.is_toggle):
+        if not (facts.is_entry or facts.is_toggle) or (
+            facts.enter and facts.field != trigger.field
+        ):
             return False
         if sent is not None:
             if _entered(facts) & sent:
@@ -298,12 +302,24 @@ class Cutter:
             return place
         if head is trigger and opener.role == "button" and trigger.role == "button":
             alike = coverage(tokens(trigger.name), tokens(opener.name))
+            if trigger.commits and tokens(trigger.name)[:1] in _CONFIRMATIONS:
+                return place
             same = {row.action.name for row in self.words if match_hints(opener, row.action)} & {
                 row.action.name for row in self.words if match_hints(trigger, row.action)
             }
             if same or alike > 0.5:
                 return place
         return first
+
+
+_CONFIRMATIONS = frozenset(tokens(w)[:1] for w in "yes ok okay confirm continue proceed".split())
+_GIVING_UP = frozenset(tokens("cancel close discard dismiss back never"))
+
+
+def _gives_up(facts: StepFacts) -> bool:
+    """Whether a button was pressed that ends a form without sending it."""
+    head = tokens(facts.name)[:1]
+    return bool(head) and facts.is_click and facts.field is None and head[0] in _GIVING_UP
 
 
 def _is_typing(facts: StepFacts) -> bool:

@@ -27,7 +27,7 @@ STOPWORDS = frozenset(
 
 _GROUPS = (
     # What is done.
-    "create add new make insert register compose write put",
+    "create add new make insert register compose write put open start",
     "delete remove discard trash bin erase drop destroy clear",
     "update edit change modify set adjust alter revise amend save",
     "send submit deliver dispatch publish post",
@@ -61,7 +61,7 @@ _GROUPS = (
     "open view show display read",
     "close dismiss",
     "join enrol enroll subscribe follow",
-    "leave unsubscribe unfollow unenrol",
+    "leave unsubscribe unfollow unenrol unenroll drop quit",
     "estimate effort points size",
     "redeem apply use",
     "record log track enter",
