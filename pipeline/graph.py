@@ -69,5 +69,7 @@ def build_graph(
     written = results | "WriteShards" >> WriteShards(
         run.checkpoints, places, run.writing, int(o.max_shard_mb * 1e6)
     )
-    verified = written | "VerifyPrivacy" >> VerifyPrivacy(run.privacy, output)
+    verified = written | "VerifyPrivacy" >> VerifyPrivacy(
+        run.privacy, run.keys, run.checkpoints, output, o.verify_privacy
+    )
     return verified | "Commit" >> Commit(CommitSettings(output, run.run_id, run.facts))

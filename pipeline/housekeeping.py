@@ -13,10 +13,10 @@ from pipeline.dataset import manifest_of
 from pipeline.settings import forgotten_sessions, new_run_id
 from schemas.receipts import Receipt
 from transforms import storage
-from transforms.checkpoints import CheckpointStore
+from transforms.checkpoints import CheckpointStore, read_members
 from transforms.write.commit import CommitSettings, commit
 from transforms.write.plan import plan_version, shard_of
-from transforms.write.shards import ShardPlaces, read_members, write_shard
+from transforms.write.shards import ShardPlaces, write_shard
 
 STALE_TEMPORARY_S = 24 * 3600.0
 

@@ -137,7 +137,7 @@ def resolve(options: Options) -> RunSettings:
     try:
         catalogue = load_catalogue(options.suite or "")
         rules = load_network_rules(options.network_rules)
-        privacy = privacy_settings(options)
+        privacy = privacy_settings(options, catalogue)
         project_key = load_project_key(options.project_key_file)
     except (CatalogueError, ConfigError, ScrubberConfigError, ProjectKeyError) as error:
         raise UsageError(str(error)) from None
@@ -145,6 +145,7 @@ def resolve(options: Options) -> RunSettings:
     prepared = affecting(options, "prepared") | {
         "code": code_version("prepared"),
         "ocr": ocr_fingerprint(privacy),
+        "allow": sorted(privacy.scrubber.allow) if privacy.scrubber else [],
     }
     result = affecting(options, "result") | {
         "code": code_version("result"),
@@ -172,11 +173,16 @@ def resolve(options: Options) -> RunSettings:
     )
 
 
-def privacy_settings(options: Options) -> PrivacySettings:
-    """Returns the PrivacyFilter's settings; an explicit --visual that needs OCR must have it."""
+def privacy_settings(options: Options, catalogue: Catalogue) -> PrivacySettings:
+    """Returns the PrivacyFilter's settings; an explicit --visual that needs OCR must have it.
+
+    Names of Suites are the names of programs, so they are no names of people.
+    """
     if options.privacy == "off":
         return PrivacySettings(None)
     scrubber = load_scrubber_config(options.scrubber_config)
+    names = {suite.name.casefold() for suite in catalogue.suites}
+    scrubber = dataclasses.replace(scrubber, allow=scrubber.allow | names)
     if options.visual not in (None, "withhold", "off"):
         from transforms.privacy.pixels.models import locate_models, models_folder
 

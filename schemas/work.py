@@ -33,6 +33,8 @@ class SessionWork(msgspec.Struct, frozen=True, kw_only=True):
     """What LocateSensitive found (``schemas.findings``); in clear, so in memory only."""
     prepared: PreparedSession | None = None
     event_rows: tuple[EventRow, ...] = ()
+    digests: tuple[bytes, ...] = ()
+    """Keyed digests of the findings, by which VerifyPrivacy knows them without knowing them."""
     ledger: Ledger = Ledger()
     counts: dict[str, int] = msgspec.field(default_factory=dict)
     failures: tuple[Failure, ...] = ()

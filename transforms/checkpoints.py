@@ -186,6 +186,23 @@ class CheckpointStore:
         storage.delete(self.uri(kind, key))
 
 
+def members_uri(store: CheckpointStore, version: str, suffix: str) -> str:
+    """Returns where the list of one shard's checkpoints lies; it is not published."""
+    return storage.join(store.root, "versions", version, f"part-{suffix}.jsonl")
+
+
+def read_members(store: CheckpointStore, version: str, shard: int | None = None) -> list[Receipt]:
+    """Returns the receipts of the result checkpoints that a version (or one shard) was made of."""
+    folder = storage.join(store.root, "versions", version)
+    prefix = "part-" if shard is None else f"part-{shard:05d}-"
+    return [
+        msgspec.json.decode(line, type=Receipt)
+        for part in storage.walk(folder)
+        if storage.name_of(part.uri).startswith(prefix)
+        for line in storage.read_bytes(part.uri).splitlines()
+    ]
+
+
 def _header_end(header: _Header, f: Any) -> int:
     f.seek(len(MAGIC))
     (length,) = struct.unpack("<I", f.read(4))

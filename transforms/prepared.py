@@ -123,13 +123,15 @@ def failure_rows(session_id: str, failures: Sequence[Failure]) -> list[FailureRo
 
 
 def prepared_sections(
-    prepared: PreparedSession, event_rows: Sequence[EventRow]
+    prepared: PreparedSession, event_rows: Sequence[EventRow], digests: Sequence[bytes] = ()
 ) -> Iterator[tuple[str, bytes]]:
     """Yields the sections of a prepared checkpoint."""
     session_id = prepared.session.id
     state = msgspec.structs.replace(prepared, audit=())
     yield "state", msgspec.msgpack.encode(state, order="deterministic")
     yield "audit", msgspec.msgpack.encode(prepared.audit)
+    if digests:
+        yield "digests", msgspec.msgpack.encode(digests)
     yield "tables/events", table_bytes(EventRow, event_rows)
     rows = [action_row(session_id, s) for s in prepared.steps]
     yield "tables/actions", table_bytes(ActionRow, rows)
@@ -189,7 +191,7 @@ class _WritePrepared(beam.DoFn):
     ) -> Receipt:
         session_id = prepared.session.id
         self.remember(work, session_id)
-        sections = list(prepared_sections(prepared, rows))
+        sections = list(prepared_sections(prepared, rows, work.digests))
         receipt = Receipt(
             session_id=session_id,
             key=work.key,

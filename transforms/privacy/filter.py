@@ -33,6 +33,7 @@ from transforms.privacy.session_fields import SessionFields
 from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.privacy.snapshots import read_snapshots, sensitive_boxes
 from transforms.privacy.text import SessionScrubber, TextFinder, ordered_events
+from transforms.privacy.verify import value_digests
 from transforms.session_files import open_session_files
 
 KINDS = {"png": "png", "jpg": "jpeg", "webp": "webp"}
@@ -108,6 +109,7 @@ class PrivacyFilter:
         session_id = keys.published_id(work.ref.session_id)
         made = self.scrubber(work, keys).redact(work, trees, findings.values)
         key = session_key(keys.project_key, work.ref.session_id)
+        published_key = session_key(keys.project_key, session_id)
 
         def redact(frame: Frame, data: bytes) -> tuple[bytes, str]:
             regions = findings.regions.get(frame.file, ())
@@ -123,6 +125,7 @@ class PrivacyFilter:
             failures=made.failures,
             dropped=made.dropped,
             findings=None,
+            digests=tuple(sorted(value_digests(findings.values, published_key))),
         )
         return prepare(
             scrubbed,

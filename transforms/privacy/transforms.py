@@ -12,15 +12,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
+import msgspec
 
+from schemas.packing import pack, unpack
+from schemas.receipts import ShardSummary, VersionPlan
 from schemas.work import SessionWork
-from transforms.checkpoints import CheckpointKeys
+from transforms import storage
+from transforms.checkpoints import CheckpointKeys, CheckpointStore, read_members
 from transforms.dom import to_text
 from transforms.privacy.filter import privacy_filter
 from transforms.privacy.publish import unscrubbed
 from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.privacy.snapshots import read_snapshots
+from transforms.privacy.verify_shard import SessionChecks, verify_files
 from transforms.session_files import open_session_files
+from transforms.shuffle import Spread
 from transforms.stage import SessionDoFn
 
 
@@ -121,13 +127,47 @@ class Redact(beam.PTransform):
         ).with_output_types(SessionWork)
 
 
+class _VerifyShard(beam.DoFn):
+    def __init__(
+        self, settings: PrivacySettings, keys: CheckpointKeys, checkpoints: str, output: str
+    ):
+        self.settings, self.keys = settings, keys
+        self.checkpoints, self.output = checkpoints, output
+
+    def setup(self) -> None:
+        self.filter = privacy_filter(self.settings)
+
+    def process(self, packed: bytes, plan: bytes) -> Iterator[bytes]:
+        summary, version = unpack(packed, ShardSummary), unpack(plan, VersionPlan).version
+        store = CheckpointStore(self.checkpoints)
+        members = read_members(store, version, summary.shard)
+        checks = SessionChecks(store, self.filter.finder, self.keys, members)
+        root = storage.join(self.output, "versions", version)
+        hits = verify_files(checks, root, summary.files, members)
+        yield pack(msgspec.structs.replace(summary, privacy_hits=hits))
+
+
 @dataclasses.dataclass
 class VerifyPrivacy(beam.PTransform):
     """Searches what was written, before it is published; hits leave the version unpublished."""
 
     settings: PrivacySettings
+    keys: CheckpointKeys
+    checkpoints: str
     output: str
+    verify: bool = True
 
     def expand(self, written: Any) -> Any:
         """{"plan", "shards"} → the same, with ``privacy_hits`` filled in."""
-        return written
+        if not self.settings.enabled or not self.verify:
+            return written
+        shards = (
+            written["shards"]
+            | "SpreadShards" >> Spread()
+            | "VerifyShard"
+            >> beam.ParDo(
+                _VerifyShard(self.settings, self.keys, self.checkpoints, self.output),
+                beam.pvalue.AsSingleton(written["plan"]),
+            ).with_output_types(bytes)
+        )
+        return {**written, "shards": shards}

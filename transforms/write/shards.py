@@ -20,7 +20,7 @@ from schemas.outcomes import Audit
 from schemas.receipts import FileEntry, Receipt, ShardSummary
 from schemas.tables import TABLES, AuditRow, arrow_schema, avro_schema
 from transforms import prepared, storage
-from transforms.checkpoints import Checkpoint, CheckpointStore, read_table
+from transforms.checkpoints import Checkpoint, CheckpointStore, members_uri, read_table
 from transforms.write.plan import split_of
 
 ROW_GROUP_BYTES = 4 << 20
@@ -252,7 +252,7 @@ class _Members:
     """Which checkpoints a version was made of; lies beside them, is not published."""
 
     def __init__(self, store: CheckpointStore, version: str, suffix: str):
-        self.uri = storage.join(store.root, "versions", version, f"part-{suffix}.jsonl")
+        self.uri = members_uri(store, version, suffix)
         self.lines: list[bytes] = []
 
     def add(self, receipt: Receipt) -> None:
@@ -261,16 +261,6 @@ class _Members:
 
     def close(self) -> None:
         storage.write_bytes(self.uri, b"".join(line + b"\n" for line in self.lines))
-
-
-def read_members(store: CheckpointStore, version: str) -> list[Receipt]:
-    """Returns the receipts of the result checkpoints that a version was made of."""
-    folder = storage.join(store.root, "versions", version)
-    return [
-        msgspec.json.decode(line, type=Receipt)
-        for part in storage.walk(folder)
-        for line in storage.read_bytes(part.uri).splitlines()
-    ]
 
 
 def write_shard(
