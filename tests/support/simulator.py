@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.evaluate import EventLine, Truth, TruthAction
+from pipeline.agreement import EventLine, Truth, TruthAction
 from schemas.catalogue import ActionParameter, CanonicalAction, Catalogue, Suite
 from schemas.traces import Request, Session, Target
 from schemas.trajectories import Action, Element, Observation, PreparedSession, Step

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.catalogue import Catalogue
@@ -215,6 +215,7 @@ def test_a_missing_file_is_a_catalogue_error(tmp_path: Path) -> None:
         load_catalogue(str(tmp_path / "nothing.yaml"))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_no_damage_gives_another_exception(data: st.DataObject) -> None:
     """Whatever is put in place of any value: it loads, or it is a CatalogueError."""

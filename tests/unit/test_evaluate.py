@@ -12,19 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluate import (
+from pipeline.agreement import (
     EventLine,
     Prediction,
     Truth,
     TruthAction,
-    TruthError,
     coverage_at,
-    evaluate,
     is_exact,
-    lines,
-    read_truth,
     score,
 )
+from pipeline.evaluate import TruthError, evaluate, lines, read_truth
 
 EVENTS = {"s": [EventLine(f"e{n}", n % 10 != 0) for n in range(100)]}
 """Every tenth event counts for nothing."""

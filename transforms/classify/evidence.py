@@ -45,6 +45,15 @@ _PASSIVE = frozenset({"navigate", "switch_tab", "scroll", "wait", "swipe", "pinc
 """What is loaded on these is no answer to anything a person entered."""
 
 
+_GIVING_UP = frozenset(tokens("cancel close discard dismiss back never skip undo"))
+
+
+def gives_up(step: StepFacts) -> bool:
+    """Whether a button was pressed that ends a form without sending it."""
+    head = tokens(step.name)[:1]
+    return bool(head) and step.is_click and step.field is None and head[0] in _GIVING_UP
+
+
 class SessionFacts:
     """What is computed once per session: facts of its steps, known objects, earlier requests."""
 

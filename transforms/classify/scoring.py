@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from schemas.catalogue import ActionParameter, CanonicalAction, Suite
-from transforms.classify.evidence import SegmentEvidence, can_submit
+from transforms.classify.evidence import SegmentEvidence, can_submit, gives_up
 from transforms.classify.hints import HintMatch, match_hints
 from transforms.classify.parameters import Filled, fill_parameters
 from transforms.classify.values import comparable
@@ -92,7 +92,6 @@ _METHOD_VERBS = {
     "GET": tokens("search find filter sort open show view list look"),
 }
 _READING_VERBS = tokens("search find filter sort show hide view limit narrow")
-_GIVING_UP = frozenset(tokens("cancel close back discard never dismiss skip keep undo"))
 _TOGGLE_VERBS = tokens("toggle switch enable disable mark set filter show flag turn")
 _DRAG_VERBS = tokens("move transfer reorder reschedule shift drag sort arrange change")
 _CHOICE_VERBS = tokens("sort order choose select assign set change move filter pick")
@@ -203,7 +202,7 @@ def none_features(evidence: SegmentEvidence) -> tuple[float, ...]:
         float(quiet and evidence.has_network),
         float(not evidence.entries),
         float(evidence.trigger.role in ("link", "tab") and not evidence.commits),
-        float(quiet and bool(evidence.head) and evidence.head[0] in _GIVING_UP),
+        float(quiet and gives_up(evidence.trigger)),
         float(not can_submit(evidence.trigger) and not evidence.commits),
         float(not evidence.has_network),
     )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from schemas.catalogue import Suite
 from schemas.classifications import Segment
 from schemas.trajectories import PreparedSession
-from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather
+from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather, gives_up
 from transforms.classify.facts import StepFacts, body_of, query_of
 from transforms.classify.hints import expects_change, glob_captures, match_hints
 from transforms.classify.scoring import ActionWords, Score, score_actions, suite_words
@@ -250,7 +250,7 @@ class Cutter:
                 # The keys by which the field was reached.
                 first = place
                 continue
-            if _gives_up(facts) or (facts.enter and facts.field != trigger.field):
+            if gives_up(facts) or (facts.enter and facts.field != trigger.field):
                 break
             if facts.commits or (facts.action.type == "navigate" and facts.view != trigger.view):
                 break
@@ -313,13 +313,6 @@ class Cutter:
 
 
 _CONFIRMATIONS = frozenset(tokens(w)[:1] for w in "yes ok okay confirm continue proceed".split())
-_GIVING_UP = frozenset(tokens("cancel close discard dismiss back never"))
-
-
-def _gives_up(facts: StepFacts) -> bool:
-    """Whether a button was pressed that ends a form without sending it."""
-    head = tokens(facts.name)[:1]
-    return bool(head) and facts.is_click and facts.field is None and head[0] in _GIVING_UP
 
 
 def _is_typing(facts: StepFacts) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluate import Prediction, score
+from pipeline.agreement import Prediction, score
 from schemas.classifications import Classification
 from tests.support.invented_apps import HELD_OUT, TUNED, App
 from tests.support.simulator import simulate
@@ -201,7 +201,7 @@ def test_odd_bodies_do_no_harm(body: str) -> None:
     assert found[0].action == "add_to_cart"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000), app=st.sampled_from(TUNED))
 def test_answers_are_deterministic_and_cite_what_is_there(seed: int, app: App) -> None:
     simulated = simulate(app, seed, actions=4)

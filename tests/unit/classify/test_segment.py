@@ -128,7 +128,7 @@ def test_a_session_without_steps_has_no_segments() -> None:
     assert segment_trajectory(Recording().prepared(), SUITE) == ()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000), app=st.sampled_from(TUNED), network=st.booleans())
 def test_every_step_is_in_exactly_one_segment_in_order(seed: int, app, network: bool) -> None:
     simulated = simulate(app, seed, actions=5, network=network)
