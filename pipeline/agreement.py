@@ -152,7 +152,7 @@ def _matches(
                 pairs.append((-overlap, not same, number, place))
     taken_truth: set[int] = set()
     taken: set[int] = set()
-    found = []
+    found: list[tuple[int, TruthAction, Prediction | None]] = []
     for _, _, number, place in sorted(pairs):
         if number in taken_truth or place in taken:
             continue

@@ -47,7 +47,8 @@ def collect_entries(facts: Iterable[StepFacts]) -> tuple[FieldEntry, ...]:
 
 def _entry(facts: StepFacts, before: FieldEntry | None) -> FieldEntry | None:
     action = facts.action
-    inner = None
+    inner: str | None = None
+    value: Any
     if facts.is_toggle:
         kind, value = "toggle", _state(action.field_value)
         if value is None and before is not None and isinstance(before.value, bool):
