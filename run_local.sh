@@ -8,6 +8,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$ROOT/tools/environment.sh"
 install_lock requirements.lock
+build_models
 # One thread a process: processes are what uses more cores.
 export OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 TOKENIZERS_PARALLELISM=false
 
@@ -26,7 +27,10 @@ if ! has input && ! has config; then
   arguments+=(--input "$ROOT/examples/sessions")
   has suite || arguments+=(--suite "$ROOT/examples/catalogue.yaml")
   has output || arguments+=(--output out)
-  # The bundled sessions are of invented people; until the filter exists they need no scrubbing.
-  has privacy || arguments+=(--privacy=off)
+fi
+# Pixels are what takes time, and a process reads them on one core.
+cores=$(nproc 2> /dev/null || echo 1)
+if [ "$cores" -gt 1 ] && ! has direct_num_workers && ! has runner; then
+  arguments+=(--direct_num_workers="$((cores < 8 ? cores : 8))" --direct_running_mode=multi_processing)
 fi
 exec "$PYTHON" -m pipeline.cli run "${arguments[@]}"

@@ -48,7 +48,7 @@ def build_graph(
         | "MatchObservations" >> MatchObservations(run.match, o.fail_fast)
         | "LocateSensitive" >> LocateSensitive(run.privacy, run.keys, o.fail_fast)
         | "Redact" >> Redact(run.privacy, run.publishing, run.keys, o.fail_fast)
-        | "WritePrepared" >> WritePrepared(run.checkpoints, o.private_root, run.keys)
+        | "WritePrepared" >> WritePrepared(run.checkpoints, o.private_root, run.keys, o.keep_raw)
     )
     prepared = (found["prepared"], new) | "AllPrepared" >> beam.Flatten()
     made = (
@@ -70,6 +70,6 @@ def build_graph(
         run.checkpoints, places, run.writing, int(o.max_shard_mb * 1e6)
     )
     verified = written | "VerifyPrivacy" >> VerifyPrivacy(
-        run.privacy, run.keys, run.checkpoints, output, o.verify_privacy
+        run.privacy, run.keys, run.checkpoints, output, o.verify_privacy, o.pictures_to_verify
     )
     return verified | "Commit" >> Commit(CommitSettings(output, run.run_id, run.facts))

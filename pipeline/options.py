@@ -301,6 +301,13 @@ class Options(
         return tuple(json.loads(c) for c in self.model_configuration) or ({},)
 
     @property
+    def pictures_to_verify(self) -> int | None:
+        """How many published frames VerifyPrivacy reads; None for all of them."""
+        if self.verify_pictures == "all":
+            return None
+        return int(self.verify_pictures.partition(":")[2] or 0)
+
+    @property
     def private_root(self) -> str:
         """Where private material lies."""
         return self.private or f"{(self.output or '').rstrip('/')}/private"

@@ -127,6 +127,13 @@ def _read_below(root: str, path: str) -> bytes:
     return storage.read_bytes(storage.join(root, path))
 
 
+def make_private(root: str) -> None:
+    """Makes the private location, for its owner only."""
+    storage.make_folder(root)
+    if storage.is_local(root):
+        storage.local_path(root).chmod(0o700)
+
+
 def new_run_id() -> str:
     """Returns a run id that sorts by time."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
@@ -138,6 +145,7 @@ def resolve(options: Options) -> RunSettings:
         catalogue = load_catalogue(options.suite or "")
         rules = load_network_rules(options.network_rules)
         privacy = privacy_settings(options, catalogue)
+        make_private(options.private_root)
         project_key = load_project_key(options.project_key_file)
     except (CatalogueError, ConfigError, ScrubberConfigError, ProjectKeyError) as error:
         raise UsageError(str(error)) from None

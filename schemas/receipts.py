@@ -27,6 +27,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     size_bytes: int = 0
     """Largest of its tables and target formats, before compression: decides the shard count."""
     steps: int = 0
+    frames: int = 0
     failures: int = 0
     examples: int = 0
     pending: int = 0
@@ -55,11 +56,11 @@ class VersionPlan(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     failed_sessions: int = 0
     ledger: Ledger = Ledger()
     steps: int = 0
+    frames: int = 0
     failures: int = 0
     examples: int = 0
     pending: int = 0
     reused: int = 0
-    reused_prepared: int = 0
     failed: dict[str, int] = msgspec.field(default_factory=dict)
     """Failure code → FAILED sessions."""
 
@@ -71,6 +72,10 @@ class FileEntry(msgspec.Struct, frozen=True, array_like=True):
     rows: int
     bytes: int
     sha256: str
+
+
+PICTURES = -1
+"""``ShardSummary.shard`` of what was found in pictures, which belong to no shard."""
 
 
 class ShardSummary(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -18,6 +18,13 @@ install_lock() {
   touch "$stamp"
 }
 
+# build_models: derives the small OCR networks from the installed wheels, once.
+build_models() {
+  "$PYTHON" -c 'import rapidocr, rapidocr_onnxruntime' 2> /dev/null || return 0
+  (cd "$ROOT" && "$PYTHON" -m pipeline.cli models build --if_missing > /dev/null) ||
+    echo "the small OCR networks could not be built; the larger ones are used" >&2
+}
+
 find_python() {
   local candidate
   for candidate in "${PYTHON:-}" python3.11 python3.12 python3 python; do

@@ -6,6 +6,7 @@ Everything in it is scrubbed: later stages, the model and the dataset see nothin
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ from schemas.work import SessionWork
 from transforms import storage
 from transforms.checkpoints import Checkpoint, CheckpointKeys, CheckpointStore, table_bytes
 from transforms.places import frame_path
+from transforms.session_files import open_session_files
 
 KIND = "prepared"
 
@@ -168,8 +170,8 @@ def read_audit(checkpoint: Checkpoint) -> list[Audit]:
 
 
 class _WritePrepared(beam.DoFn):
-    def __init__(self, root: str, private: str, keys: CheckpointKeys):
-        self.root, self.private, self.keys = root, private, keys
+    def __init__(self, root: str, private: str, keys: CheckpointKeys, keep_raw: bool):
+        self.root, self.private, self.keys, self.keep_raw = root, private, keys, keep_raw
 
     def setup(self) -> None:
         self.store = CheckpointStore(self.root)
@@ -200,6 +202,7 @@ class _WritePrepared(beam.DoFn):
             ledger=prepared.ledger,
             size_bytes=max(len(data) for name, data in sections if name.startswith("tables/")),
             steps=len(prepared.steps),
+            frames=len(prepared.frame_ids),
             failures=len(prepared.failures),
             volatile=any(f.code == "internal_error" for f in prepared.failures),
         )
@@ -216,6 +219,19 @@ class _WritePrepared(beam.DoFn):
         }
         uri = storage.join(self.private, "sessions", f"{session_id}.json")
         storage.write_bytes(uri, msgspec.json.encode(record), mode=0o600)
+        if self.keep_raw:
+            keep_raw_files(work, storage.join(self.private, "raw", session_id))
+
+
+def keep_raw_files(work: SessionWork, folder: str) -> None:
+    """Copies a session's files, as they were recorded, below the private location."""
+    files = open_session_files(work.ref)
+    for name in files.names():
+        with (
+            files.open(name) as source,
+            storage.atomic_writer(storage.join(folder, name), mode=0o600) as copy,
+        ):
+            shutil.copyfileobj(source, copy, 1 << 20)
 
 
 @dataclasses.dataclass
@@ -225,9 +241,10 @@ class WritePrepared(beam.PTransform):
     checkpoints: str
     private: str
     keys: CheckpointKeys
+    keep_raw: bool = False
 
     def expand(self, sessions: Any) -> Any:
         """SessionWork → packed Receipt."""
         return sessions | "WritePreparedCheckpoint" >> beam.ParDo(
-            _WritePrepared(self.checkpoints, self.private, self.keys)
+            _WritePrepared(self.checkpoints, self.private, self.keys, self.keep_raw)
         ).with_output_types(bytes)

@@ -208,6 +208,7 @@ class _WriteResult(beam.DoFn):
             ledger=prepared.ledger,
             size_bytes=max([prepared.size_bytes, *(len(data) for _, data in sections)]),
             steps=prepared.steps,
+            frames=prepared.frames,
             failures=prepared.failures + len(work.failures),
             examples=len(work.examples),
             pending=sum(e.status == "PENDING" for e in work.examples),

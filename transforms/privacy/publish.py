@@ -20,7 +20,6 @@ from schemas.work import SessionWork
 from transforms import storage
 from transforms.checkpoints import CheckpointKeys
 from transforms.images import ImageDefect, decode_image, encode_image, resize_image
-from transforms.keys import keyed_hex
 from transforms.places import frame_path
 from transforms.privacy.settings import PublishSettings
 from transforms.session_files import DamagedFileError, SessionFiles
@@ -173,9 +172,11 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def raw_reference(keys: CheckpointKeys, session_id: str, file: str) -> str:
-    """Returns what stands for a raw file in published records: an HMAC under the project key."""
-    return keyed_hex(keys.project_key, "raw", session_id, file)
+def published_task(task_id: str, raw_id: str, session_id: str) -> str:
+    """Returns a task id in which the session goes by its published id."""
+    if task_id == raw_id or task_id.startswith(f"{raw_id}#"):
+        return session_id + task_id[len(raw_id) :]
+    return task_id
 
 
 def unscrubbed(
@@ -225,6 +226,8 @@ def prepare(
     by_text: dict[str, str] = {}
     made = []
     for step in steps:
+        task_id = published_task(step.task_id, work.ref.session_id, session.id)
+        step = msgspec.structs.replace(step, task_id=task_id)
         key = step.observation.dom
         if key is not None:
             if key not in names:

@@ -15,19 +15,22 @@ import apache_beam as beam
 import msgspec
 
 from schemas.packing import pack, unpack
-from schemas.receipts import ShardSummary, VersionPlan
+from schemas.receipts import PICTURES, Receipt, ShardSummary, VersionPlan
 from schemas.work import SessionWork
-from transforms import storage
+from transforms import prepared, storage
 from transforms.checkpoints import CheckpointKeys, CheckpointStore, read_members
 from transforms.dom import to_text
+from transforms.places import frame_path
 from transforms.privacy.filter import privacy_filter
+from transforms.privacy.pixels.verify import read_pictures, sampled
 from transforms.privacy.publish import unscrubbed
 from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.privacy.snapshots import read_snapshots
-from transforms.privacy.verify_shard import SessionChecks, verify_files
+from transforms.privacy.verify import OutputChecker
+from transforms.privacy.verify_shard import SessionChecks, load_digests, verify_files
 from transforms.session_files import open_session_files
 from transforms.shuffle import Spread
-from transforms.stage import SessionDoFn
+from transforms.stage import SessionDoFn, count
 
 
 class _LocateSensitive(SessionDoFn):
@@ -147,6 +150,47 @@ class _VerifyShard(beam.DoFn):
         yield pack(msgspec.structs.replace(summary, privacy_hits=hits))
 
 
+class _VerifyPictures(beam.DoFn):
+    """Reads the published frames of one session, or a sample of them."""
+
+    def __init__(
+        self,
+        settings: PrivacySettings,
+        keys: CheckpointKeys,
+        checkpoints: str,
+        output: str,
+        sample: int | None,
+    ):
+        self.settings, self.keys = settings, keys
+        self.checkpoints, self.output, self.sample = checkpoints, output, sample
+
+    def setup(self) -> None:
+        self.filter = privacy_filter(self.settings)
+
+    def process(self, packed: bytes, plan: bytes) -> Iterator[bytes]:
+        receipt, frames = unpack(packed, Receipt), unpack(plan, VersionPlan).frames
+        engine = self.filter.engine
+        if not receipt.frames or engine is None:
+            return
+        store = CheckpointStore(self.checkpoints)
+        state = prepared.read_state(store.read(prepared.KIND, receipt.prepared_key))
+        share = 1.0 if self.sample is None else self.sample / max(frames, 1)
+        seen = (s.observation.frame for s in state.steps)
+        chosen = sampled(dict.fromkeys(f for f in seen if f), share)
+        checker = OutputChecker(self.filter.finder, *load_digests(store, receipt, self.keys))
+        hits = read_pictures(
+            chosen,
+            lambda frame: storage.read_bytes(storage.join(self.output, frame_path(frame))),
+            lambda text: {hit.entity for hit in checker.check(text, "frames", "pixels")},
+            engine,
+            self.settings.pixels,
+        )
+        count("VerifyPrivacy", "pictures", len(chosen))
+        if hits:
+            named = {f"frames.pixels/{entity}": n for entity, n in hits.items()}
+            yield pack(ShardSummary(shard=PICTURES, privacy_hits=named))
+
+
 @dataclasses.dataclass
 class VerifyPrivacy(beam.PTransform):
     """Searches what was written, before it is published; hits leave the version unpublished."""
@@ -156,6 +200,8 @@ class VerifyPrivacy(beam.PTransform):
     checkpoints: str
     output: str
     verify: bool = True
+    pictures: int | None = 200
+    """How many published frames are read; None: all, 0: none."""
 
     def expand(self, written: Any) -> Any:
         """{"plan", "shards"} → the same, with ``privacy_hits`` filled in."""
@@ -170,4 +216,17 @@ class VerifyPrivacy(beam.PTransform):
                 beam.pvalue.AsSingleton(written["plan"]),
             ).with_output_types(bytes)
         )
-        return {**written, "shards": shards}
+        if self.pictures == 0:
+            return {**written, "shards": shards}
+        pictures = (
+            written["receipts"]
+            | "SpreadPictures" >> Spread()
+            | "VerifyPictures"
+            >> beam.ParDo(
+                _VerifyPictures(
+                    self.settings, self.keys, self.checkpoints, self.output, self.pictures
+                ),
+                beam.pvalue.AsSingleton(written["plan"]),
+            ).with_output_types(bytes)
+        )
+        return {**written, "shards": (shards, pictures) | "AllChecks" >> beam.Flatten()}

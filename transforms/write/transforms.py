@@ -92,7 +92,7 @@ class WriteShards(beam.PTransform):
     max_shard_bytes: int
 
     def expand(self, receipts: Any) -> Any:
-        """Packed Receipt → {"plan": packed VersionPlan, "shards": packed ShardSummary}."""
+        """Packed Receipts → packed {"plan": VersionPlan, "shards": ShardSummary, "receipts"}."""
         none = receipts.pipeline | beam.Impulse()
         plan = (
             (receipts, none)
@@ -116,7 +116,7 @@ class WriteShards(beam.PTransform):
                 _WriteShard(self.checkpoints, self.places), beam.pvalue.AsSingleton(plan)
             ).with_output_types(bytes)
         )
-        return {"plan": plan, "shards": shards}
+        return {"plan": plan, "shards": shards, "receipts": receipts}
 
 
 class _Commit(beam.DoFn):
