@@ -140,7 +140,8 @@ class _Search:
             try:
                 self._listings[folder] = list_folder(folder, self._excluded)
             except PermissionError as error:
-                raise InputError(f"--input {error.filename}: may not be listed") from None
+                place = str(error.filename).rstrip("/")
+                raise InputError(f"--input {place}: may not be listed") from None
         return self._listings[folder]
 
     def _at(self, uri: str) -> Iterable[_Candidate]:
