@@ -9,11 +9,13 @@ its own, so that every step is in exactly one.
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 
 from schemas.catalogue import Suite
 from schemas.classifications import Segment
-from schemas.trajectories import PreparedSession
+from schemas.trajectories import PreparedSession, Step
 from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather, gives_up
 from transforms.classify.facts import StepFacts, body_of, query_of
 from transforms.classify.hints import expects_change, glob_captures, match_hints
@@ -45,14 +47,19 @@ def segment_trajectory(prepared: PreparedSession, suite: Suite) -> tuple[Segment
     segments: list[Segment] = []
     for task in dict.fromkeys(step.task for step in prepared.steps):
         indices = [i for i, step in enumerate(prepared.steps) if step.task == task]
-        cutter = Cutter(session, words, indices)
-        for first, last in cutter.spans():
-            segments.append(_segment(prepared, task, indices[first : last + 1]))
+        spans = Cutter(session, words, indices).spans()
+        for (first, last), after in itertools.zip_longest(spans, spans[1:]):
+            follower = prepared.steps[indices[after[0]]] if after else None
+            segments.append(_segment(prepared, task, indices[first : last + 1], follower))
     return tuple(segments)
 
 
-def _segment(prepared: PreparedSession, task: int, indices: Sequence[int]) -> Segment:
+def _segment(
+    prepared: PreparedSession, task: int, indices: Sequence[int], follower: Step | None
+) -> Segment:
     ids = [e for i in indices for e in prepared.steps[i].action.raw_event_ids]
+    if follower is not None and len(ids) > 1:
+        ids = _before(ids, prepared.steps[indices[-1]], follower)
     first, last = (ids[0], ids[-1]) if ids else ("", "")
     return Segment(
         id=derived_uuid("segment", prepared.session.id, str(task), first, last),
@@ -61,6 +68,28 @@ def _segment(prepared: PreparedSession, task: int, indices: Sequence[int]) -> Se
         first_event_id=first,
         last_event_id=last,
     )
+
+
+def _before(ids: list[str], last: Step, follower: Step) -> list[str]:
+    """Drops trailing events that came only when the next segment had begun.
+
+    A field tells its change when the next click goes down, a key may come up after the next went
+    down. Such events stay with their step, but spans of segments must not overlap.
+    """
+    if last.action.end_us <= follower.action.start_us or not follower.action.raw_event_ids:
+        return ids
+    begin = _numbered(follower.action.raw_event_ids[0])
+    if begin is None:
+        return ids[:-1]
+    kept = list(ids)
+    while len(kept) > 1 and (_numbered(kept[-1]) or begin) >= begin:
+        kept.pop()
+    return kept
+
+
+def _numbered(event_id: str) -> int | None:
+    match = re.search(r"(\d+)$", event_id)
+    return int(match[1]) if match else None
 
 
 class Cutter:

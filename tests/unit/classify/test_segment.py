@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,6 +123,21 @@ def test_ids_are_those_of_the_session_and_the_events() -> None:
     assert first == segment_trajectory(r.prepared(), SUITE)[0]
     r.session = Recording(id="s-2").session
     assert segment_trajectory(r.prepared(), SUITE)[0].id != first.id
+
+
+def test_spans_do_not_overlap_when_events_of_two_steps_interleave() -> None:
+    r = Recording().click("button", "Add Rye bread to basket", length_us=3_000_000)
+    r.us -= 2_900_000
+    r.click("button", "Add Oat milk to basket")
+    steps = list(r.steps)
+    ids = [("e001", "e002", "e003", "e005"), ("e004", "e006")]
+    r.steps = [
+        msgspec.structs.replace(s, action=msgspec.structs.replace(s.action, raw_event_ids=i))
+        for s, i in zip(steps, ids)
+    ]
+    one, two = segment_trajectory(r.prepared(), SUITE)
+    assert (one.first_event_id, one.last_event_id) == ("e001", "e003")
+    assert (two.first_event_id, two.last_event_id) == ("e004", "e006")
 
 
 def test_a_session_without_steps_has_no_segments() -> None:
