@@ -12,8 +12,8 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import resource
-import shutil
 import signal
 import statistics
 import sys
@@ -74,20 +74,17 @@ def work(
     window.setup()
     window.start_bundle()
     results: list[Any] = []
-    sizes: list[int] = []
+    counts: collections.Counter[str] = collections.Counter()
+    rss: list[int] = []
 
     def take(values: Any) -> None:
         for value in values:
-            if every:
-                sizes.append(0) if len(sizes) else sizes.append(0)
-                counts[value.value[1]] += 1
-                if sum(counts.values()) % every == 0:
-                    rss.append(resident_kib())
-            else:
+            counts[value.value[1]] += 1
+            if not every:
                 results.append(value.value)
+            elif sum(counts.values()) % every == 0:
+                rss.append(resident_kib())
 
-    counts: collections.Counter[str] = collections.Counter()
-    rss: list[int] = []
     begun = time.monotonic()
     for name in names:
         take(window.process(name, 0, None))
@@ -221,61 +218,67 @@ def faults(items: int) -> dict[str, Any]:
         }
 
 
-def kill(items: int, kills: int, seed: int) -> dict[str, Any]:
-    """SIGKILLs the workers at random moments; counts what was asked again."""
-    rng = random.Random(seed)
-    concurrency, processes = 16, 2
-    cache = tempfile.mkdtemp()
-    again: list[int] = []
+def kept_items(cache: str) -> set[str]:
+    """Items whose reply is whole in the cache (an answer quotes the item it is about)."""
+    from transforms import storage
     from transforms.classify.model.cache import ReplyCache
 
-    try:
-        with ModelServer(latency_s=[0.05, 0.2]) as server:
-            names = [f"item {i}" for i in range(items)]
-            context = multiprocessing.get_context("spawn")
-            answered: collections.Counter[str] = collections.Counter()
-            for attempt in range(kills + 1):
-                out = context.Queue()
-                workers = [
-                    context.Process(
-                        target=work,
-                        args=(server.base_url, cache, concurrency, 5.0, names[i::processes], out),
-                    )
-                    for i in range(processes)
-                ]
-                for worker in workers:
-                    worker.start()
-                if attempt < kills:
-                    time.sleep(rng.uniform(1.5, 3.0))
-                    for worker in workers:
-                        if worker.pid:
-                            os.kill(worker.pid, signal.SIGKILL)
-                    for worker in workers:
-                        worker.join()
-                else:
-                    parts = [out.get() for _ in workers]
-                    for worker in workers:
-                        worker.join()
-                    results = [r for part, _ in parts for r in part]
-                seen = collections.Counter(r["key"] for r in server.trace())
-                again.append(sum(n - 1 for n in seen.values()) - sum(again))
-                answered = seen
-            calls = len(server.trace())
-            warm, _ = _processes(server, cache, names, processes, concurrency, 5.0)
-            return {
-                "kills": kills,
-                "items": len(results),
-                "right": sum(a == expected_action(n, _actions()) for n, _, a, _ in results if a),
-                "asked_again_per_kill": again,
-                "most_again": max(again),
-                "bound": concurrency * processes,
-                "calls": calls,
-                "distinct_requests": len(answered),
-                "warm_calls": len(server.trace()) - calls,
-                "quarantined": ReplyCache(cache).quarantined,
-            }
-    finally:
-        shutil.rmtree(cache, ignore_errors=True)
+    store, found = ReplyCache(cache), set()
+    for entry in storage.walk(cache):
+        value = store.get(storage.name_of(entry.uri).removesuffix(".json"))
+        if value is not None and (said := re.search(rb"item \d+", value)):
+            found.add(said[0].decode())
+    return found
+
+
+def kill(items: int, kills: int, seed: int) -> dict[str, Any]:
+    """SIGKILLs all workers at random moments of their progress; counts what was asked again."""
+    rng = random.Random(seed)
+    concurrency, processes = 16, 2
+    context = multiprocessing.get_context("spawn")
+    names = [f"item {i}" for i in range(items)]
+    killed: list[tuple[int, set[str]]] = []  # (requests so far, items kept) at each kill
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        tempfile.TemporaryDirectory() as other,
+        ModelServer(latency_s=[0.05, 0.2]) as server,
+    ):
+        for _ in range(kills):
+            workers = [
+                context.Process(
+                    target=work,
+                    args=(server.base_url, cache, concurrency, 10.0, names[i::processes]),
+                )
+                for i in range(processes)
+            ]
+            target = server.count() + rng.randint(1, max(2, items // (kills + 1)))
+            for worker in workers:
+                worker.start()
+            while server.count() < target and any(w.is_alive() for w in workers):
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0, 0.1))
+            for worker in workers:
+                os.kill(worker.pid or 0, signal.SIGKILL)
+            for worker in workers:
+                worker.join()
+            killed.append((server.count(), kept_items(cache)))
+        results, _ = _processes(server, cache, names, processes, concurrency, 10.0)
+        trace = [r["marker"] for r in server.trace()]
+        warm, _ = _processes(server, cache, names, processes, concurrency, 10.0)
+        warm_calls = server.count() - len(trace)
+        undisturbed, _ = _processes(server, other, names, processes, concurrency, 10.0)
+        return {
+            "kills": kills,
+            "items": len(results),
+            "equal_to_undisturbed": sorted(results) == sorted(undisturbed) == sorted(warm),
+            "kept_and_asked_again": sum(
+                name in kept for moment, kept in killed for name in trace[moment:]
+            ),
+            "not_kept_at_kill": [len(set(trace[:moment]) - kept) for moment, kept in killed],
+            "bound": concurrency * processes,
+            "calls": len(trace),
+            "warm_calls": warm_calls,
+        }
 
 
 def main() -> None:

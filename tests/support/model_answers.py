@@ -121,6 +121,12 @@ def _thought(step: dict[str, Any]) -> str:
     return f"I {step['did']} because the task needs it."
 
 
+def marker(body: dict[str, Any]) -> str:
+    """The marker of the segment that a request is about; empty for other requests."""
+    data = recorded(body)
+    return marker_of(data["steps"])[0] if isinstance(data, dict) and data.get("steps") else ""
+
+
 def marker_of(steps: list[dict[str, Any]]) -> tuple[str, str]:
     """(text, id) of the first step with a text; else of the first step's element."""
     for step in steps:

@@ -98,7 +98,15 @@ class Server:
         begun = time.monotonic()
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
-        row = {"t0": begun, "t1": None, "status": 0, "fault": "", "key": "", "prompt": 0}
+        row = {
+            "t0": begun,
+            "t1": None,
+            "status": 0,
+            "fault": "",
+            "key": "",
+            "marker": "",
+            "prompt": 0,
+        }
         self.rows.append(row)
         try:
             return await self.reply(request, row)
@@ -225,6 +233,7 @@ class Server:
         text = config["fixed_text"] or answers.answer_for(body, config["steered"])
         prompt = sum(len(json.dumps(m)) for m in body["messages"]) // 4
         row["prompt"] = prompt
+        row["marker"] = answers.marker(body)
         finish, refusal = "stop", None
         limit = body.get("max_tokens") or body.get("max_completion_tokens") or 1 << 30
         if fault == "truncated" or limit < config["needs_tokens"]:
@@ -297,12 +306,14 @@ class Server:
         return json.dumps(answer)
 
     async def control(self, request: Any) -> Any:
-        """GET /__trace, /__peak; POST /__reset with a configuration."""
+        """GET /__trace, /__count, /__peak; POST /__reset with a configuration."""
         from aiohttp import web
 
         if request.path == "/__reset":
             self.reset(await request.json())
             return web.json_response({})
+        if request.path == "/__count":
+            return web.json_response({"count": len(self.rows)})
         if request.path == "/__peak":
             return web.json_response({"peak": self.peak})
         lines = "".join(json.dumps(row) + "\n" for row in self.rows)
@@ -319,6 +330,7 @@ async def serve(config: dict[str, Any]) -> None:
     app.router.add_post("/__reset", server.control)
     app.router.add_get("/__trace", server.control)
     app.router.add_get("/__peak", server.control)
+    app.router.add_get("/__count", server.control)
     # handler_cancellation: the slot of a request whose client went away ends at once.
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
     await runner.setup()
@@ -354,6 +366,10 @@ class ModelServer(contextlib.AbstractContextManager):
     def trace(self) -> list[dict[str, Any]]:
         """All requests since the last reset, in order of arrival."""
         return [json.loads(line) for line in self._call("/__trace").splitlines()]
+
+    def count(self) -> int:
+        """How many requests have come."""
+        return json.loads(self._call("/__count"))["count"]
 
     def peak(self) -> int:
         """The most requests that were in flight at once."""

@@ -19,7 +19,7 @@ import math
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,6 +87,9 @@ Outcome = Reply | Refused | Unanswered
 Pictures = Mapping[str, tuple[str, bytes]]
 """sha256 → (media type, bytes); a body names a picture as ``sha256:<hex>``."""
 
+Keep = Callable[[Reply], Awaitable[Reply]]
+"""Makes a reply durable; returns the one that is durable now."""
+
 
 class Endpoint:
     """Sends requests to one endpoint; use inside one event loop of one process."""
@@ -112,36 +115,54 @@ class Endpoint:
         parts = urlsplit(self.settings.base_url or "")
         return f"{parts.hostname or 'default endpoint'}{parts.path}"
 
-    async def ask(self, body: dict[str, Any], pictures: Pictures | None = None) -> Outcome:
-        """Sends one request until it is answered, refused or given up."""
+    async def ask(
+        self, body: dict[str, Any], pictures: Pictures | None = None, keep: Keep | None = None
+    ) -> Outcome:
+        """Sends one request until it is answered, refused or given up.
+
+        ``keep`` makes a reply durable; it runs inside the slot, so that no more replies than slots
+        can be lost at once.
+        """
         reserved = estimated_tokens(body)
-        reason = "unanswered"
+        outcome: Outcome = Unanswered("unanswered")
         for attempt in range(self.settings.attempts):
             async with self.gate.slot(again=attempt > 0):
-                self.check()
-                if not await self.budget.reserve(*reserved):
-                    return Unanswered("budget")
-                self._waited("paced", await self.budget.pace(sum(reserved)))
-                self.counts["calls"] += 1
-                outcome, wait_s = await self._send(body, pictures or {})
-                if isinstance(outcome, Reply):
-                    used = (outcome.prompt_tokens, outcome.completion_tokens)
-                    self.budget.settle(reserved, used)
-                    self._account(used)
-                    return outcome
-                self.budget.settle(reserved, (0, 0))
-                if isinstance(outcome, Refused):
-                    return outcome
-            reason = outcome.reason
-            self.counts[f"retry_{reason}"] += 1
+                outcome, wait_s = await self._attempt(body, pictures or {}, reserved)
+                if isinstance(outcome, Reply) and keep is not None:
+                    outcome = await keep(outcome)
+            if not isinstance(outcome, Unanswered) or outcome.reason == "budget":
+                break
+            self.counts[f"retry_{outcome.reason}"] += 1
+            if wait_s is not None and wait_s > MAX_RETRY_AFTER_S:
+                break
             if attempt + 1 < self.settings.attempts:
-                if wait_s is not None and wait_s > MAX_RETRY_AFTER_S:
-                    break
-                pause = max(wait_s or 0.0, _backoff_s(attempt, reason))
+                pause = max(wait_s or 0.0, _backoff_s(attempt, outcome.reason))
                 if wait_s is not None:
                     self._waited("throttled", pause)
                 await asyncio.sleep(pause)
-        return Unanswered(reason)
+        return outcome
+
+    async def _attempt(
+        self, body: dict[str, Any], pictures: Pictures, reserved: tuple[int, int]
+    ) -> tuple[Outcome, float | None]:
+        """Sends once, within budget and rates."""
+        if not await self.budget.reserve(*reserved):
+            return Unanswered("budget"), None
+        used = (0, 0)
+        try:
+            self._waited("paced", await self.budget.pace(sum(reserved)))
+            await self.gate.open()
+            self.check()
+            self.counts["calls"] += 1
+            outcome, wait_s = await self._send(body, pictures)
+            if isinstance(outcome, Reply):
+                used = _used(outcome, reserved)
+                self._account(used)
+            elif outcome == Unanswered("timeout"):
+                used = (reserved[0], 0)  # the endpoint may have read it, and bill that
+        finally:
+            self.budget.settle(reserved, used)
+        return outcome, wait_s
 
     def check(self) -> None:
         """Raises the ConfigurationFault that ended all asking, if one did."""
@@ -292,6 +313,14 @@ def _backoff_s(attempt: int, reason: str) -> float:
     # Jitter changes when, never what: nothing of it reaches the dataset.
     first = FIRST_BACKOFF_S / 10 if reason in _AT_ONCE and not attempt else FIRST_BACKOFF_S
     return min(MAX_BACKOFF_S, first * 2**attempt) * (0.5 + random.random() / 2)
+
+
+def _used(reply: Reply, reserved: tuple[int, int]) -> tuple[int, int]:
+    """Tokens of a reply; estimated where the endpoint does not say."""
+    if reply.prompt_tokens or reply.completion_tokens:
+        return reply.prompt_tokens, reply.completion_tokens
+    characters = sum(len(c.text) for c in reply.choices)
+    return reserved[0], math.ceil(characters / CHARACTERS_PER_TOKEN)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -62,6 +62,11 @@ class Gate:
         finally:
             self._leave()
 
+    async def open(self) -> None:
+        """Waits for the end of a pause; for who has a slot already but has not yet sent."""
+        while (rest := self.paused_until - self._clock()) > 0:
+            await asyncio.sleep(rest)
+
     async def _enter(self, queue: collections.deque[asyncio.Future[None]]) -> None:
         waiter = asyncio.get_running_loop().create_future()
         queue.append(waiter)
@@ -125,11 +130,11 @@ class Gate:
         streak = len(latest) >= STREAK and all(latest[-STREAK:])
         return streak or sum(latest) * 2 >= LATEST
 
-    def _open(self) -> bool:
+    def _admits(self) -> bool:
         return self.in_flight < int(self.limit) and self._clock() >= self.paused_until
 
     def _wake(self) -> None:
-        while (self._again or self._waiting) and self._open():
+        while (self._again or self._waiting) and self._admits():
             waiter = (self._again or self._waiting).popleft()
             if not waiter.done():
                 self.in_flight += 1

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from transforms import storage
 from transforms.classify.model.cache import ReplyCache, request_key
 from transforms.classify.model.client import Endpoint, Outcome, Pictures, Reply
 
@@ -42,11 +43,16 @@ class Replies:
         if stored is not None and (reply := _decoded(stored)):
             self.endpoint.counts["cached"] += 1
             return reply
+
+        async def keep(reply: Reply) -> Reply:
+            winner = await asyncio.to_thread(self.cache.put, key, msgspec.json.encode(reply))
+            return _decoded(winner) or reply
+
+        if storage.is_local(self.cache.root):
+            return await self.endpoint.ask(body, pictures, keep)
+        # Storing takes long there: it would leave a tenth of the slots without a request.
         outcome = await self.endpoint.ask(body, pictures)
-        if isinstance(outcome, Reply):
-            winner = await asyncio.to_thread(self.cache.put, key, msgspec.json.encode(outcome))
-            return _decoded(winner) or outcome
-        return outcome
+        return await keep(outcome) if isinstance(outcome, Reply) else outcome
 
 
 def _decoded(stored: bytes) -> Reply | None:
