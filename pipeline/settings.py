@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from transforms import storage
 from transforms.catalogue import CatalogueError, load_catalogue
 from transforms.checkpoints import CheckpointKeys
 from transforms.classify.offline import OfflineClassifier
+from transforms.classify.review import Answer, AnswerError, read_answers
 from transforms.classify.session import ClassificationSettings
 from transforms.ingest.network import ConfigError, NetworkRules, load_network_rules
 from transforms.ingest.read import ReadLimits
@@ -37,6 +37,7 @@ class RunSettings:
     catalogue: Catalogue
     rules: NetworkRules
     privacy: PrivacySettings
+    answers: dict[str, dict[str, Answer]]
     keys: CheckpointKeys
     writing: str
     """Hash of what only decides how a version is written."""
@@ -101,7 +102,7 @@ class RunSettings:
             functools.partial(OfflineClassifier, configuration=c)
             for c in self.options.configurations
         )
-        return ClassificationSettings(makers, self.options.min_confidence)
+        return ClassificationSettings(makers, self.options.min_confidence, self.answers)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -147,7 +148,14 @@ def resolve(options: Options) -> RunSettings:
         privacy = privacy_settings(options, catalogue)
         make_private(options.private_root)
         project_key = load_project_key(options.project_key_file)
-    except (CatalogueError, ConfigError, ScrubberConfigError, ProjectKeyError) as error:
+        answers = load_answers(options.output or "")
+    except (
+        AnswerError,
+        CatalogueError,
+        ConfigError,
+        ProjectKeyError,
+        ScrubberConfigError,
+    ) as error:
         raise UsageError(str(error)) from None
     check_against_catalogue(options, catalogue)
     prepared = affecting(options, "prepared") | {
@@ -166,7 +174,7 @@ def resolve(options: Options) -> RunSettings:
         # The key decides published ids and surrogates, so it is part of the salt, as an HMAC.
         prepared_salt=stable_hash(prepared, keyed_hex(project_key, "salt")),
         result_salt=stable_hash(result),
-        answers=review_answers(options.output or ""),
+        answers={session: stable_hash(given) for session, given in answers.items()},
         forgotten=forgotten_sessions(options.private_root),
     )
     return RunSettings(
@@ -175,6 +183,7 @@ def resolve(options: Options) -> RunSettings:
         catalogue=catalogue,
         rules=rules,
         privacy=privacy,
+        answers=answers,
         keys=keys,
         writing=stable_hash(version),
         config_hash=stable_hash(prepared, result, version),
@@ -225,24 +234,13 @@ def check_against_catalogue(options: Options, catalogue: Catalogue) -> None:
             raise UsageError(f"--action_tool_map {name}: {options.suite} has {names}")
 
 
-def review_answers(output: str) -> dict[str, str]:
-    """Returns session id → hash of its lines in ``review/answers.jsonl``."""
+def load_answers(output: str) -> dict[str, dict[str, Answer]]:
+    """Returns what ``review/answers.jsonl`` says; nothing when there is none."""
+    uri = storage.join(output, "review", "answers.jsonl")
     try:
-        data = storage.read_bytes(storage.join(output, "review", "answers.jsonl"))
+        return read_answers(storage.read_bytes(uri))
     except FileNotFoundError:
         return {}
-    lines: dict[str, list[str]] = {}
-    for number, line in enumerate(data.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            session_id = json.loads(line)["session_id"]
-        except (ValueError, KeyError, TypeError):
-            raise UsageError(
-                f"review/answers.jsonl:{number}: takes a JSON object with session_id"
-            ) from None
-        lines.setdefault(session_id, []).append(line.decode("utf-8", "replace"))
-    return {session_id: stable_hash(texts) for session_id, texts in lines.items()}
 
 
 def forgotten_sessions(private: str) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -15,6 +15,7 @@ from schemas.trajectories import PreparedSession
 from transforms.classify.classifier import Classifier, SegmentContext
 from transforms.classify.decide import NOISE_REASON, decide
 from transforms.classify.evidence import SessionFacts
+from transforms.classify.review import Answer, Answers, answered
 from transforms.classify.segment import segment_trajectory
 from transforms.classify.suites import choose_suite
 
@@ -26,6 +27,8 @@ class ClassificationSettings:
     classifiers: tuple[Callable[[], Classifier], ...]
     """One maker per model configuration; called on the worker."""
     min_confidence: float = 0.8
+    answers: Answers = dataclasses.field(default_factory=dict)
+    """What people said of segments that waited."""
 
 
 def segment_contexts(
@@ -57,14 +60,19 @@ def classify_segments(
     classifier: Classifier,
     min_confidence: float,
     configuration: int = 0,
+    answers: Mapping[str, Answer] | None = None,
 ) -> tuple[Classification, ...]:
-    """Returns the decided classification of every segment, in order."""
+    """Returns the decided classification of every segment, in order; answers override."""
     decided: list[Classification] = []
     for context in segment_contexts(prepared, suite, segments):
         previous = tuple(c for c in decided if c.segment.task == context.segment.task)
         said = classifier.classify(msgspec.structs.replace(context, previous=previous))
         said = msgspec.structs.replace(said, configuration=configuration)
-        decided.append(decide(said, suite, min_confidence))
+        answer = (answers or {}).get(context.segment.id)
+        if answer is not None:
+            decided.append(answered(said, answer, suite, min_confidence))
+        else:
+            decided.append(decide(said, suite, min_confidence))
     return tuple(decided)
 
 

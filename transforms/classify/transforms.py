@@ -118,6 +118,7 @@ class _ClassifySegments(_ResultDoFn):
                 classifier,
                 self.settings.min_confidence,
                 configuration=number,
+                answers=self.settings.answers.get(work.prepared.session.id),
             )
         )
         failures, _ = outcomes(work.prepared, made)  # noise is dropped where examples are made
