@@ -16,7 +16,7 @@ from transforms.privacy.pixels.engine import Line
 from transforms.privacy.pixels.incremental import TILE, Link
 from transforms.privacy.pixels.lookalikes import fold
 
-MIN_WIDTH, MIN_HEIGHT = 6, 5
+MIN_WIDTH, MIN_HEIGHT = 6, 3
 """Pixels; less of a value tells nothing."""
 ROUNDS = 4
 """There and back; a frame may be linked to one that another frame adds to."""
@@ -86,7 +86,8 @@ def _equal_parts(
     for first, last in _runs(whole & columns, least):
         yield _widened(region, left + first, left + last, region.y0, region.y1)
     for first, last in _runs(~whole, least):
-        kept = equal[:, first:last].all(1) & inked[:, first:last].any(1)
+        # A border crosses the rows in one tile, text in most of them.
+        kept = equal[:, first:last].all(1) & (inked[:, first:last].mean(1) > 0.3)
         for top, bottom in _runs(kept, MIN_HEIGHT):
             y0, y1 = region.y0 + pad + top, region.y0 + pad + bottom
             yield _widened(region, left + first, left + last, y0 - 1, y1 + 1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from schemas.findings import Found, Region, Span
@@ -210,25 +210,14 @@ def _regions_of(
                 found = Found(value, hit.entity, "pixel", hit.origin != "ner" or " " in value)
                 read.setdefault(value, found)
     known = ValueIndex([*values, *read.values()])
+    by_value = hits_by_value([page.lines for page in pages], known)
     regions: list[list[Region]] = []
-    for page, page_hits in zip(pages, by_pattern, strict=True):
-        page_regions = []
-        for line, own, more in zip(
-            page.lines, page_hits, hits_by_value(page.lines, known), strict=True
-        ):
-            for hit in merged_hits([*own, *more]):
-                region = region_of(line, hit, page.width, page.height)
-                page_regions.append(
-                    Region(
-                        region.x0,
-                        region.y0,
-                        region.x1,
-                        region.y1,
-                        region.entity,
-                        known.canonical(region.value),
-                    )
-                )
-        regions.append(page_regions)
+    for page, own, more in zip(pages, by_pattern, by_value, strict=True):
+        regions.append([])
+        for line, first, second in zip(page.lines, own, more, strict=True):
+            for hit in merged_hits([*first, *second]):
+                hit = replace(hit, value=known.canonical(hit.value))
+                regions[-1].append(region_of(line, hit, page.width, page.height))
     follow_typing([page.lines for page in pages], regions)
     follow_pixels([page.link for page in pages], regions)
     known_before = {found.value for found in values}

@@ -80,19 +80,31 @@ def allowed_errors(folded: str) -> int:
     return 0 if len(folded) < 8 else 1 if len(folded) < 16 else 2
 
 
-def approximate_end(text: str, value: str, start: int, errors: int) -> tuple[int, int]:
-    """Returns (end, errors) of the stretch of ``text`` from ``start`` on that is most like
-    ``value``; errors are insertions, deletions and substitutions, more than allowed if none is."""
-    window = text[start : start + len(value) + errors]
-    row = list(range(len(window) + 1))
+def prefix_like(text: str, value: str, errors: int) -> tuple[int, int]:
+    """Returns (length, errors) of the beginning of ``text`` that is most like ``value``.
+
+    Errors are insertions, deletions and substitutions; when the best has more than ``errors``, the
+    result says ``errors + 1``. Only cells near the diagonal are computed (Ukkonen, 1985).
+    """
+    beyond = errors + 1
+    size = 2 * errors + 1
+    # row[k] is the cost of value[:i] against text[: i + k - errors].
+    row = [k - errors if k >= errors else beyond for k in range(size)]
     for i, expected in enumerate(value, 1):
-        previous, row[0] = row[0], i
-        for j, found in enumerate(window, 1):
-            previous, row[j] = (
-                row[j],
-                min(row[j] + 1, row[j - 1] + 1, previous + (found != expected)),
-            )
+        current = []
+        for k in range(size):
+            j = i + k - errors
+            if j < 0 or j > len(text):
+                current.append(beyond)
+                continue
+            cost = row[k] + (text[j - 1] != expected) if j else i
+            if k + 1 < size and row[k + 1] + 1 < cost:
+                cost = row[k + 1] + 1
+            if k and current[k - 1] + 1 < cost:
+                cost = current[k - 1] + 1
+            current.append(cost)
+        row = current
         if min(row) > errors:
-            return start, errors + 1
-    best = min(range(len(row)), key=lambda j: (row[j], j))
-    return start + best, row[best]
+            return 0, beyond
+    best = min(range(size), key=lambda k: (row[k], abs(k - errors)))
+    return len(value) + best - errors, min(row[best], beyond)

@@ -9,6 +9,7 @@ background is taken from published pixels only.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 import zlib
@@ -154,8 +155,10 @@ def _mosaic(width: int, height: int, unit: int, seed: bytes) -> np.ndarray:
     return np.repeat(np.repeat(values, cell, 0), cell, 1)[:height, :width]
 
 
+@functools.lru_cache(maxsize=1024)
 def _blurred_strokes(width: int, height: int, unit: int, seed: bytes) -> np.ndarray:
-    """Returns pseudo-text under a Gaussian blur: share of ink, 0-1."""
+    """Returns pseudo-text under a Gaussian blur: share of ink, 0-1. The same value comes back in
+    many frames."""
     import numpy as np
     from PIL import Image, ImageFilter
 
@@ -176,8 +179,8 @@ def _blurred_strokes(width: int, height: int, unit: int, seed: bytes) -> np.ndar
             canvas[y0:y1, x:end] = 255
             x = end
     blurred = Image.fromarray(canvas).filter(ImageFilter.GaussianBlur(BLUR_PER_HEIGHT * unit))
-    share = np.asarray(blurred)[margin : margin + height, margin : margin + width] / 255
-    return share
+    share = np.asarray(blurred)[margin : margin + height, margin : margin + width]
+    return (share / 255).astype(np.float32)
 
 
 def _blurred(image, places: Sequence[tuple[Region, Rectangle, int]]):

@@ -13,15 +13,15 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.findings import Found, Region, Span
 from transforms.privacy.pixels.engine import Line, overlap
 from transforms.privacy.pixels.incremental import INK_PAD
 from transforms.privacy.pixels.lookalikes import (
     allowed_errors,
-    approximate_end,
     fold,
+    prefix_like,
 )
 
 MIN_VALUE = 4
@@ -284,50 +284,80 @@ def _occurrences(haystack: str, value: str) -> Iterable[tuple[int, int]]:
             start = haystack.find(value, start + 1)
         return
     size = len(value) // (errors + 1)
-    matches: dict[int, tuple[int, int]] = {}
+    matches: dict[tuple[int, int], int] = {}
     for piece in range(errors + 1):
-        offset = piece * size
-        part = value[offset : offset + size] if piece < errors else value[offset:]
-        at = haystack.find(part)
+        first = piece * size
+        last = first + size if piece < errors else len(value)
+        at = haystack.find(value[first:last])
         while at >= 0:
-            for start in range(max(0, at - offset - errors), at - offset + errors + 1):
-                if start not in matches:
-                    end, wrong = approximate_end(haystack, value, start, errors)
-                    if wrong <= errors and "\n" not in haystack[start:end]:
-                        matches[start] = (wrong, end)
-            at = haystack.find(part, at + 1)
-    # Around each reading, starts a little before or after it also match, with more errors.
+            stretch = _around(haystack, value, at, first, last, errors)
+            if stretch is not None:
+                start, end, wrong = stretch
+                matches[start, end] = min(wrong, matches.get((start, end), wrong))
+            at = haystack.find(value[first:last], at + 1)
     taken: list[tuple[int, int]] = []
-    for start, (_, end) in sorted(matches.items(), key=lambda item: (item[1][0], item[0])):
+    for start, end in sorted(matches, key=lambda found: (matches[found], found)):
         if all(end <= other[0] or start >= other[1] for other in taken):
             taken.append((start, end))
     yield from sorted(taken)
 
 
-def hits_by_value(lines: Sequence[Line], index: ValueIndex) -> list[list[Hit]]:
-    """Returns, for every line, the known values in it and in what it wraps into."""
-    hits: list[list[Hit]] = [[] for _ in lines]
-    found = index.search(list(dict.fromkeys(line.text for line in lines)))
-    for number, line in enumerate(lines):
-        hits[number] += found.get(line.text, [])
-    joined = {}
-    for upper, lower in wraps_of(lines):
-        joined.setdefault(lines[upper].text + " " + lines[lower].text, []).append((upper, lower))
+def _around(
+    haystack: str, value: str, at: int, first: int, last: int, errors: int
+) -> tuple[int, int, int] | None:
+    """Returns (start, end, errors) of a reading of ``value`` around ``value[first:last]``, which
+    stands at ``at``."""
+    before = haystack[max(0, at - first - errors) : at].rpartition("\n")[2]
+    back, wrong = prefix_like(before[::-1], value[:first][::-1], errors)
+    if wrong > errors:
+        return None
+    end = at + last - first
+    after = haystack[end : end + len(value) - last + errors].partition("\n")[0]
+    ahead, more = prefix_like(after, value[last:], errors - wrong)
+    if wrong + more > errors:
+        return None
+    return at - back, end + ahead, wrong + more
+
+
+def hits_by_value(pages: Sequence[Sequence[Line]], index: ValueIndex) -> list[list[list[Hit]]]:
+    """Returns, for every line of every page, the known values in it and in what it wraps into."""
+    neighbours = [_neighbours(lines) for lines in pages]
+    single = index.search(list(dict.fromkeys(line.text for lines in pages for line in lines)))
+    joined = index.search(
+        list(
+            dict.fromkeys(
+                _side_by_side(lines, pair)
+                for lines, pairs in zip(pages, neighbours, strict=True)
+                for pair in pairs
+            )
+        ),
+        joined=True,
+    )
+    hits = []
+    for lines, pairs in zip(pages, neighbours, strict=True):
+        page = [list(single.get(line.text, ())) for line in lines]
+        for first, second in pairs:
+            head = len(lines[first].text)
+            for hit in joined.get(_side_by_side(lines, (first, second)), ()):
+                if hit.start < head - 1 and hit.end > head + 2:
+                    page[first].append(replace(hit, end=head))
+                    page[second].append(replace(hit, start=0, end=hit.end - head - 1))
+        hits.append(page)
+    return hits
+
+
+def _neighbours(lines: Sequence[Line]) -> list[tuple[int, int]]:
+    """Returns pairs of lines that a value may span: wrapped, or side by side."""
+    pairs = wraps_of(lines)
     for row in rows_of(lines):
         for left, right in itertools.pairwise(row):
             if lines[right].x0 - lines[left].x1 < 2 * (lines[left].y1 - lines[left].y0):
-                text = lines[left].text + " " + lines[right].text
-                joined.setdefault(text, []).append((left, right))
-    for text, among in index.search(list(joined), joined=True).items():
-        for first, second in joined[text]:
-            head = len(lines[first].text)
-            for hit in among:
-                if hit.start < head - 1 and hit.end > head + 2:
-                    hits[first].append(Hit(hit.start, head, hit.entity, hit.value, hit.origin))
-                    hits[second].append(
-                        Hit(0, hit.end - head - 1, hit.entity, hit.value, hit.origin)
-                    )
-    return hits
+                pairs.append((left, right))
+    return pairs
+
+
+def _side_by_side(lines: Sequence[Line], pair: tuple[int, int]) -> str:
+    return lines[pair[0]].text + " " + lines[pair[1]].text
 
 
 def region_of(line: Line, hit: Hit, width: int, height: int) -> Region:
