@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from schemas.traces import Request
 from tests.support.model_sessions import contexts, suite
-from transforms.classify.model.evidence import CLOSE, OPEN, fenced, gather, safe_json
+from transforms.classify.model.evidence import gather
+from transforms.classify.model.fence import CLOSE, OPEN, fenced, safe_json
 from transforms.classify.model.requests import Form, Question, SuitePrompt, body_of
 
 HOSTILE = [
@@ -204,3 +205,64 @@ def test_repairs_change_the_request():
     two = body_of(question(repairs=(("bad", "why"),)), Form(), "m", {})
     assert request_key(one) != request_key(two)
     assert [m["role"] for m in two["messages"]] == ["system", "user", "assistant", "user"]
+
+
+# --- What requests tell ---------------------------------------------------------------------------
+
+
+def told(started_us=100, subject="Lunch on Friday"):
+    return Request(
+        id="inbox",
+        started_us=started_us,
+        method="GET",
+        url="https://notes.example.org/api/messages",
+        status=200,
+        response_mime="application/json",
+        response_body=json.dumps({"items": [{"id": 4711, "subject": subject, "body": None}]}),
+    )
+
+
+def archived(started_us=1_500_000):
+    url = "https://notes.example.org/api/messages/4711/archive"
+    return Request(id="archive", started_us=started_us, method="POST", url=url, status=200)
+
+
+def with_requests(all_requests, own):
+    context = contexts(["a"], requests=tuple(own))[0]
+    prepared = msgspec.structs.replace(context.prepared, requests=tuple(all_requests))
+    return msgspec.structs.replace(context, prepared=prepared)
+
+
+def test_objects_that_requests_name_by_id_are_shown_with_who_told_them():
+    evidence = gather(with_requests([told(), archived()], [archived()]))
+    (row,) = [r for r in evidence.rows if r.kind == "object"]
+    assert row.shown["values"] == {"id": 4711, "subject": "Lunch on Friday"}
+    assert (row.shown["named_by"], row.request_id) == ("r1", "inbox")
+    assert evidence.shown()["objects"] == [row.shown]
+
+
+def test_what_the_server_tells_afterwards_is_not_shown():
+    evidence = gather(with_requests([told(9_000_000), archived()], [archived()]))
+    assert "objects" not in evidence.shown()
+
+
+def test_values_of_objects_ground_parameters():
+    from transforms.classify.model.answers import Answer, read_answer
+
+    context = with_requests([told(), archived()], [archived()])
+    value = {"value": "Lunch on Friday", "from": ["o1"]}
+    found = {"choice": {"action": "tag_note", "parameters": {"value": value}}}
+    answer = read_answer(found, suite("tag_note"), gather(context))
+    assert isinstance(answer, Answer)
+    assert (answer.evidence[0].source, answer.evidence[0].request_id) == ("request", "inbox")
+
+
+def test_an_object_goes_with_the_request_that_names_it():
+    many = contexts(["a", "b"])
+    context = with_requests([told(), archived(2_500_000)], [archived(2_500_000)])
+    prepared = msgspec.structs.replace(many[0].prepared, requests=context.prepared.requests)
+    segment = msgspec.structs.replace(many[0].segment, step_indices=(0, 1, 2, 3))
+    context = msgspec.structs.replace(context, prepared=prepared, segment=segment)
+    first, second = gather(context).halves()
+    assert [r.id for r in first.rows] == ["s1", "s2"]
+    assert [r.id for r in second.rows] == ["s3", "s4", "r1", "o1"]

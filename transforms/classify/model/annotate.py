@@ -18,7 +18,8 @@ from schemas.classifications import Usage
 from schemas.trajectories import PreparedSession, Step
 from transforms.classify.model.answers import Unusable, leaves, read_object
 from transforms.classify.model.asking import Asker
-from transforms.classify.model.evidence import CLOSE, OPEN, cut, step_shown
+from transforms.classify.model.evidence import step_shown
+from transforms.classify.model.fence import CLOSE, OPEN, cut
 from transforms.classify.model.forms import Forms
 from transforms.classify.model.loop import ModelLoop
 from transforms.classify.model.merging import added

@@ -225,6 +225,7 @@ _FIELDS = (
     ("element", "element"),
     ("dropped_on", "element"),
     ("url", "url"),
+    ("values", "request"),
     ("response", "request"),
     ("window", "window"),
 )

@@ -1,25 +1,19 @@
-"""What is said of a segment to a model: rows with short ids, recorded text fenced as data.
-
-Recorded text reaches a prompt only through :func:`fenced`: as JSON strings in which ``<``, ``>``
-and every invisible character are escapes. So no recorded text can close the fence, open another,
-form a chat template's control tokens, or carry writing that a person would not see.
-"""
+"""What is said of a segment to a model: rows with short ids, and what each of them came from."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
+import collections
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from schemas.traces import Request
-from schemas.trajectories import Step
+from schemas.trajectories import PreparedSession, Step
 from transforms.classify.classifier import SegmentContext
-
-OPEN = "<recorded_data>"
-CLOSE = "</recorded_data>"
+from transforms.classify.facts import path_ids
+from transforms.classify.model.fence import cut
+from transforms.classify.sources import Entities, leaves
 
 TEXT_CHARACTERS = 4000
 BODY_CHARACTERS = 1500
@@ -28,30 +22,30 @@ SHORT_CHARACTERS = 200
 EARLIER_STEPS = 4
 """Steps before the segment that are shown. Not what was said of earlier segments: an answer that
 depended on other answers would spread their faults, and have to wait for them."""
-
-_ESCAPED = re.compile(
-    "[<>`\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\ue000-\uf8ff"
-    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
-)
+OBJECTS = 8
+OBJECT_VALUES = 16
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One step or request as the model sees it, and what it came from."""
+    """One thing that the model is told, and what it came from."""
 
     id: str
+    kind: str
+    """step, earlier (a step from before the segment: its values may be cited, it is not itself
+    judged), request, or object (what the server had told of an id that a request names)."""
     shown: dict[str, Any]
     event_ids: tuple[str, ...] = ()
     request_id: str | None = None
     step: Step | None = None
     index: int = -1
     """Of the step in ``PreparedSession.steps``."""
-    earlier: bool = False
-    """A step from before the segment: its values may be cited, it is not itself judged."""
+
+
+_PLACES = {"earlier": "earlier_steps", "step": "steps", "request": "requests", "object": "objects"}
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """All of one segment's rows, and the context before it."""
+    """All rows of one segment, or of a stretch of it."""
 
     rows: tuple[Row, ...]
     before: dict[str, Any] = {}
@@ -60,56 +54,45 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def steps(self) -> tuple[Row, ...]:
         """The steps of the segment."""
-        return tuple(r for r in self.rows if r.step is not None and not r.earlier)
+        return tuple(r for r in self.rows if r.kind == "step")
 
     def shown(self) -> dict[str, Any]:
         """Returns the JSON that goes between the fence's tags."""
         data = dict(self.before)
         seen: dict[str, Any] = {}
-        if earlier := [_changed(r.shown, seen) for r in self.rows if r.earlier]:
-            data["earlier_steps"] = earlier
-        data["steps"] = [_changed(r.shown, seen) for r in self.steps]
-        if requests := [r.shown for r in self.rows if r.step is None]:
-            data["requests"] = requests
+        for kind, place in _PLACES.items():
+            rows = [r.shown for r in self.rows if r.kind == kind]
+            if kind in ("earlier", "step"):
+                rows = [_changed(shown, seen) for shown in rows]
+            if rows or kind == "step":
+                data[place] = rows
         return data
 
     def only(self, other: Evidence) -> Evidence:
         """Returns the segment's own rows that ``other`` has too, without what came before."""
-        ids = {r.id for r in other.rows if not r.earlier}
+        ids = {r.id for r in other.rows if r.kind != "earlier"}
         return Evidence(rows=tuple(r for r in self.rows if r.id in ids))
 
     def halves(self) -> tuple[Evidence, Evidence]:
-        """Splits by steps, in order, without overlap; each request goes with the step before it.
+        """Splits by steps, in order, without overlap; a request goes with the step before it.
 
-        Steps from before the segment stay with the first half; for the second, the first half is
-        what came before, and only its place is kept.
+        Steps from before the segment stay with the first half.
         """
         steps = self.steps
-        first = {r.id for r in steps[: len(steps) // 2]}
+        first = {r.id for r in self.rows if r.kind == "earlier"}
+        first |= {r.id for r in steps[: len(steps) // 2]}
         sides: tuple[list[Row], list[Row]] = ([], [])
         for row in self.rows:
-            owner = row.id if row.step is not None else row.shown.get("after", "")
-            sides[0 if row.earlier or not owner or owner in first else 1].append(row)
+            owner = row.shown.get("after") or row.shown.get("named_by") or ""
+            if row.id in first or (row.step is None and (not owner or owner in first)):
+                first.add(row.id)
+                sides[0].append(row)
+            else:
+                sides[1].append(row)
         return (
             Evidence(rows=tuple(sides[0]), before=self.before),
             Evidence(rows=tuple(sides[1]), before=self.before),
         )
-
-
-def fenced(data: Any) -> str:
-    """Returns JSON between the fence's tags, safe against everything in it."""
-    return f"{OPEN}\n{safe_json(data)}\n{CLOSE}"
-
-
-def safe_json(data: Any) -> str:
-    """Encodes as JSON without angle brackets, backticks or invisible characters."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return _ESCAPED.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    units = match[0].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def gather(context: SegmentContext, short: bool = False) -> Evidence:
@@ -117,27 +100,28 @@ def gather(context: SegmentContext, short: bool = False) -> Evidence:
     text_limit = SHORT_CHARACTERS if short else TEXT_CHARACTERS
     body_limit = SHORT_CHARACTERS if short else BODY_CHARACTERS
     rows: list[Row] = []
-    steps = context.prepared.steps
     earlier = () if short else _earlier(context)
-    for prefix, indices in (("p", earlier), ("s", context.segment.step_indices)):
+    for kind, indices in (("earlier", earlier), ("step", context.segment.step_indices)):
         for number, index in enumerate(indices, 1):
-            step = steps[index]
-            name = f"{prefix}{number}"
+            step = context.prepared.steps[index]
+            name = f"{'p' if kind == 'earlier' else 's'}{number}"
             rows.append(
                 Row(
                     id=name,
+                    kind=kind,
                     shown={"id": name, **step_shown(step, text_limit)},
                     event_ids=step.action.raw_event_ids,
                     step=step,
                     index=index,
-                    earlier=prefix == "p",
                 )
             )
     for number, request in enumerate(context.requests, 1):
+        name = f"r{number}"
         after = _owner(rows, request)
-        shown = {"id": f"r{number}", **({"after": after} if after else {})}
+        shown = {"id": name, **({"after": after} if after else {})}
         shown |= request_shown(request, body_limit)
-        rows.append(Row(id=f"r{number}", shown=shown, request_id=request.id))
+        rows.append(Row(id=name, kind="request", shown=shown, request_id=request.id))
+    rows += _objects(context, rows)
     description = context.prepared.session.description
     before = {"task": cut(description, text_limit)} if description else {}
     return Evidence(rows=tuple(rows), before=before)
@@ -155,11 +139,49 @@ def _owner(rows: Sequence[Row], request: Request) -> str:
     """Id of the last step that began before the request."""
     owner = ""
     for row in rows:
-        if row.step is None or row.earlier:
-            continue
-        if row.step.action.start_us <= request.started_us:
+        if row.kind == "step" and row.step and row.step.action.start_us <= request.started_us:
             owner = row.id
     return owner
+
+
+# What the server has told is worked out once for the segments of a session, which come together.
+_KNOWN: collections.deque[tuple[PreparedSession, Entities]] = collections.deque(maxlen=2)
+
+
+def _entities(prepared: PreparedSession) -> Entities:
+    for known, entities in _KNOWN:
+        if known is prepared:
+            return entities
+    _KNOWN.append((prepared, Entities(prepared.requests)))
+    return _KNOWN[-1][1]
+
+
+def _objects(context: SegmentContext, rows: Sequence[Row]) -> Iterator[Row]:
+    """What the server had told, until then, of the ids that the requests name."""
+    named = [
+        (row, request, owner, number)
+        for row, request in zip((r for r in rows if r.kind == "request"), context.requests)
+        for owner, number in path_ids(request.url)
+    ]
+    if not named:
+        return
+    entities = _entities(context.prepared)
+    told: set[str] = set()
+    for row, request, owner, number in named:
+        found = entities.find(number, owner, request.started_us)
+        if found is None or number in told or len(told) == OBJECTS:
+            continue
+        told.add(number)
+        what, item, told_by = found
+        values = {
+            where: cut(value, SHORT_CHARACTERS) if isinstance(value, str) else value
+            for where, value in leaves(item)
+            if isinstance(value, str | int | float) and value not in ("", None)
+        }
+        name = f"o{len(told)}"
+        shown = {"id": name, "named_by": row.id, "what": what or owner}
+        shown["values"] = dict(list(values.items())[:OBJECT_VALUES])
+        yield Row(id=name, kind="object", shown=shown, request_id=told_by)
 
 
 def _changed(shown: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
@@ -220,8 +242,3 @@ def request_shown(request: Request, limit: int = BODY_CHARACTERS) -> dict[str, A
     if request.response_body:
         shown["response"] = cut(request.response_body, limit // 3)
     return shown
-
-
-def cut(text: str, limit: int) -> str:
-    """Shortens a text, saying by how much."""
-    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} more characters]"

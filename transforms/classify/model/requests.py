@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.catalogue import Suite
-from transforms.classify.model.evidence import CLOSE, OPEN, fenced, safe_json
+from transforms.classify.model.fence import CLOSE, OPEN, fenced, safe_json
 from transforms.classify.model.schema import answer_schema, rows_schema
 
 PROMPT_VERSION = "2026-1"
@@ -32,6 +32,8 @@ or undo themselves. Do not choose an action only because its words appear somewh
 - Give each parameter the value that the steps left it with, copied exactly from the rows, and in \
 "from" the ids of the rows it was copied from. Never make up, translate or complete a value. A \
 parameter whose value is not in the rows is null.
+- "earlier_steps" came before the segment, "objects" are what the server had said of the ids in \
+"requests". Values may be copied from them; the action is that of "steps" alone.
 - Texts like <REDACTED> or <EMAIL_1> stand for removed values; copy them as they are.
 - "confidence" is the probability, from 0 to 1, that choice and parameters are right."""
 

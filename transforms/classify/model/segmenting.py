@@ -15,7 +15,8 @@ from schemas.classifications import Segment, Usage
 from schemas.trajectories import PreparedSession
 from transforms.classify.model.answers import Unusable, read_object
 from transforms.classify.model.asking import Asker
-from transforms.classify.model.evidence import CLOSE, OPEN, safe_json, step_shown
+from transforms.classify.model.evidence import step_shown
+from transforms.classify.model.fence import CLOSE, OPEN, safe_json
 from transforms.classify.model.merging import added
 from transforms.classify.model.requests import Question
 from transforms.classify.model.schema import strict_object

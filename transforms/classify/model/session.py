@@ -1,0 +1,130 @@
+"""One session through the model: every segment under every model configuration, many at a time.
+
+What ``AsyncWindow`` keeps under way. A session's segments are asked for together; answers that a
+person has given are not asked for at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Mapping
+
+import msgspec
+
+from schemas.catalogue import Catalogue, Suite
+from schemas.classifications import Classification
+from schemas.trajectories import PreparedSession
+from schemas.work import ResultWork
+from transforms import storage
+from transforms.classify.decide import decide
+from transforms.classify.model.annotate import Annotator
+from transforms.classify.model.classifier import ModelClassifier
+from transforms.classify.model.settings import ModelSettings
+from transforms.classify.review import Answer, Answers, answered
+from transforms.classify.session import outcomes, segment_contexts
+from transforms.places import frame_path
+
+
+class ModelStage(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``ClassifySegments`` must know to use a model; travels to the workers."""
+
+    models: tuple[ModelSettings, ...]
+    """One per model configuration."""
+    catalogue: Catalogue
+    output: str
+    """Where published frames lie."""
+    min_confidence: float
+    answers: Answers
+    annotate: bool = False
+
+
+class ClassifySessions:
+    """The asynchronous twin of classifying one session; made on the worker."""
+
+    def __init__(self, stage: ModelStage):
+        load = functools.partial(_load_frame, stage.output)
+        self.stage = stage
+        self.classifiers = [ModelClassifier(m, load) for m in stage.models]
+        self.annotator = Annotator(stage.models[0]) if stage.annotate else None
+        self.suites = {s.id: s for s in stage.catalogue.suites}
+
+    async def __call__(self, work: ResultWork) -> ResultWork:
+        """Returns the session with its classifications, and thoughts where they are asked for."""
+        suite = self.suites[work.suite_id or ""]
+        answers = self.stage.answers.get(work.prepared.session.id, {})
+        made = await asyncio.gather(
+            *(
+                self._classify(number, classifier, work, suite, answers)
+                for number, classifier in enumerate(self.classifiers)
+            )
+        )
+        found = tuple(c for part in made for c in part)
+        failures, _ = outcomes(work.prepared, found)  # noise is dropped where examples are made
+        thoughts: dict[int, str] = {}
+        prepared = work.prepared
+        if self.annotator is not None:
+            thoughts = (await self.annotator.annotate(prepared)).thoughts
+            prepared = with_thoughts(prepared, thoughts)
+        return msgspec.structs.replace(
+            work,
+            prepared=prepared,
+            classifications=found,
+            thoughts=tuple(sorted(thoughts.items())),
+            failures=(*work.failures, *failures),
+        )
+
+    async def _classify(
+        self,
+        number: int,
+        classifier: ModelClassifier,
+        work: ResultWork,
+        suite: Suite,
+        answers: Mapping[str, Answer],
+    ) -> list[Classification]:
+        contexts = segment_contexts(work.prepared, suite, work.segments)
+        asked = [c for c in contexts if c.segment.id not in answers]
+        said = {c.segment.id: c for c in await classifier.classify_all(asked)}
+        made = []
+        for context in contexts:
+            answer = answers.get(context.segment.id)
+            if answer is None:
+                found = msgspec.structs.replace(said[context.segment.id], configuration=number)
+                failed = found.status == "failed"
+                found = decide(found, suite, self.stage.min_confidence)
+                if failed and found.status == "review":
+                    found = msgspec.structs.replace(found, status="failed")
+            else:
+                nothing = Classification(
+                    segment=context.segment,
+                    action=None,
+                    model_id=classifier.model.id,
+                    model=classifier.model.name,
+                    configuration=number,
+                )
+                found = answered(nothing, answer, suite, self.stage.min_confidence)
+            made.append(found)
+        return made
+
+    def take_counts(self) -> dict[str, int]:
+        """Returns what the endpoints counted since the last call."""
+        counts: dict[str, int] = {}
+        for endpoint in {id(c.endpoint): c.endpoint for c in self.classifiers}.values():
+            for name, number in endpoint.take_counts().items():
+                counts[name] = counts.get(name, 0) + number
+        return counts
+
+
+def with_thoughts(prepared: PreparedSession, thoughts: Mapping[int, str]) -> PreparedSession:
+    """Returns the session with thoughts in the steps that had none."""
+    steps = tuple(
+        msgspec.structs.replace(step, thought=thoughts[i])
+        if i in thoughts and not step.thought
+        else step
+        for i, step in enumerate(prepared.steps)
+    )
+    return msgspec.structs.replace(prepared, steps=steps)
+
+
+def _load_frame(output: str, frame: str) -> bytes:
+    return storage.read_bytes(storage.join(output, frame_path(frame)))
