@@ -55,7 +55,8 @@ def build_graph(
         prepared
         | "SpreadPrepared" >> Spread()
         | "SegmentTrajectories" >> SegmentTrajectories(run.checkpoints, run.catalogue, o.fail_fast)
-        | "ClassifySegments" >> ClassifySegments(run.classification, run.catalogue, o.fail_fast)
+        | "ClassifySegments"
+        >> ClassifySegments(run.classification, run.catalogue, o.fail_fast, run.model_stage)
         | "SynthesizeExamples" >> SynthesizeExamples(run.synthesis, run.catalogue, o.fail_fast)
         | "ValidateExamples"
         >> ValidateExamples(run.synthesis, o.target_names, run.frames, o.fail_fast)

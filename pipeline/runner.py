@@ -106,6 +106,8 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
         summary = _read_summary(run_folder)
         if summary and not summary["published"]:
             raise InfrastructureError("; ".join(summary["objections"])) from None
+        if fault := _configuration_fault(error):
+            raise UsageError(fault) from None
         if o.fail_fast:
             raise
         raise InfrastructureError(_first_line(error)) from error
@@ -115,6 +117,24 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
     if progress:
         _link_latest(output, settings.run_id)
     return summary
+
+
+def _configuration_fault(error: BaseException) -> str | None:
+    """Returns what a worker said of the configuration; it may come as text of another process."""
+    import re
+
+    found = re.search(r"ConfigurationFault: ([^\n]*?)(?: \[while running|\n|$)", repr_chain(error))
+    return found.group(1) if found else None
+
+
+def repr_chain(error: BaseException) -> str:
+    """Returns the types and texts of an exception and all that led to it."""
+    parts = []
+    seen: BaseException | None = error
+    while seen is not None:
+        parts.append(f"{type(seen).__name__}: {seen}")
+        seen = seen.__cause__ or seen.__context__
+    return "\n".join(parts)
 
 
 def _first_line(error: BaseException) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import secrets
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from pipeline.options import Options, UsageError, affecting
 from pipeline.versions import code_version, distribution_version
@@ -14,6 +17,15 @@ from schemas.catalogue import Catalogue
 from transforms import storage
 from transforms.catalogue import CatalogueError, load_catalogue
 from transforms.checkpoints import CheckpointKeys
+from transforms.classify.model.requests import PROMPT_VERSION
+from transforms.classify.model.session import ModelStage
+from transforms.classify.model.settings import (
+    ConfigurationFault,
+    EndpointSettings,
+    ModelSettings,
+    Prices,
+    read_key,
+)
 from transforms.classify.offline import OfflineClassifier
 from transforms.classify.review import Answer, AnswerError, read_answers
 from transforms.classify.session import ClassificationSettings
@@ -37,6 +49,8 @@ class RunSettings:
     catalogue: Catalogue
     rules: NetworkRules
     privacy: PrivacySettings
+    models: tuple[ModelSettings, ...]
+    """One per model configuration; none for the offline classifier."""
     answers: dict[str, dict[str, Answer]]
     keys: CheckpointKeys
     writing: str
@@ -72,6 +86,7 @@ class RunSettings:
             maps=o.action_tool_map,
             partial_examples=o.partial_examples,
             code_version=code_version("result"),
+            prompt_version=prompt_version(o),
             images=o.images,
             nested_tool_calls=not o.flat_tool_calls,
             configurations=o.configurations,
@@ -103,6 +118,21 @@ class RunSettings:
             for c in self.options.configurations
         )
         return ClassificationSettings(makers, self.options.min_confidence, self.answers)
+
+    @property
+    def model_stage(self) -> ModelStage | None:
+        """What asking a model takes; None for the offline classifier."""
+        if not self.models:
+            return None
+        o = self.options
+        return ModelStage(
+            models=self.models,
+            catalogue=self.catalogue,
+            output=o.output or "",
+            min_confidence=o.min_confidence,
+            answers=self.answers,
+            annotate=o.annotate,
+        )
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -148,11 +178,13 @@ def resolve(options: Options) -> RunSettings:
         privacy = privacy_settings(options, catalogue)
         make_private(options.private_root)
         project_key = load_project_key(options.project_key_file)
+        models = model_settings(options)
         answers = load_answers(options.output or "")
     except (
         AnswerError,
         CatalogueError,
         ConfigError,
+        ConfigurationFault,
         ProjectKeyError,
         ScrubberConfigError,
     ) as error:
@@ -166,7 +198,7 @@ def resolve(options: Options) -> RunSettings:
     result = affecting(options, "result") | {
         "code": code_version("result"),
         "catalogue": catalogue.fingerprint,
-        "prompt": "",
+        "prompt": prompt_version(options),
     }
     version = affecting(options, "version") | {"code": code_version("version")}
     keys = CheckpointKeys(
@@ -183,6 +215,7 @@ def resolve(options: Options) -> RunSettings:
         catalogue=catalogue,
         rules=rules,
         privacy=privacy,
+        models=models,
         answers=answers,
         keys=keys,
         writing=stable_hash(version),
@@ -232,6 +265,67 @@ def check_against_catalogue(options: Options, catalogue: Catalogue) -> None:
         if name not in known:
             names = ", ".join(m.name for m in catalogue.action_tool_maps) or "none"
             raise UsageError(f"--action_tool_map {name}: {options.suite} has {names}")
+
+
+def model_settings(options: Options) -> tuple[ModelSettings, ...]:
+    """Returns how each model configuration is asked; raises ConfigurationFault.
+
+    The key is named, never read here: workers read it in ``setup``.
+    """
+    if options.classifier == "offline":
+        return ()
+    calibration = None
+    if options.calibration:
+        calibration = json.loads(storage.read_bytes(options.calibration))
+    endpoint = EndpointSettings(
+        base_url=options.model_base_url,
+        key=options.model_key_file or "env:OPENAI_API_KEY",
+        concurrency=options.model_concurrency_per_process,
+        processes=options.model_max_processes,
+        requests_per_minute=options.model_rpm,
+        tokens_per_minute=options.model_tpm,
+        max_calls=options.max_calls,
+        max_usd=options.max_usd,
+        prices=load_prices(options.price_file).get(options.model or ""),
+        timeout_s=options.request_timeout_s,
+    )
+    made = tuple(
+        ModelSettings(
+            model=configuration.get("model", options.model),
+            endpoint=endpoint,
+            cache=options.model_cache or storage.join(options.output or "", "cache"),
+            configuration={k: v for k, v in configuration.items() if k != "model"},
+            index=number,
+            segments_per_request=options.segments_per_request,
+            calibration=calibration,
+        )
+        for number, configuration in enumerate(options.configurations)
+    )
+    for settings in made:
+        settings.check()
+    read_key(endpoint.key)
+    return made
+
+
+def load_prices(path: str | None) -> dict[str, Prices]:
+    """Returns model → prices of a file ``model: {prompt: USD, completion: USD}`` per million."""
+    if not path:
+        return {}
+    import yaml
+
+    try:
+        data = yaml.safe_load(storage.read_bytes(path)) or {}
+        return {name: msgspec.convert(entry, Prices) for name, entry in data.items()}
+    except (yaml.YAMLError, msgspec.ValidationError, AttributeError):
+        raise UsageError(
+            f"--price_file {path}: takes `model: {{prompt: 0.15, completion: 0.60}}`, in USD per "
+            "million tokens"
+        ) from None
+
+
+def prompt_version(options: Options) -> str:
+    """Returns the version of what classifies: the prompt's, or the rules'."""
+    return PROMPT_VERSION if options.classifier == "openai" else OfflineClassifier.prompt_version
 
 
 def load_answers(output: str) -> dict[str, dict[str, Answer]]:

@@ -59,6 +59,8 @@ class ResultWork(msgspec.Struct, frozen=True, kw_only=True):
     segments: tuple[Segment, ...] = ()
     classifications: tuple[Classification, ...] = ()
     """One per (segment, model configuration)."""
+    thoughts: tuple[tuple[int, str], ...] = ()
+    """(step index, a thought that was written in hindsight), for ``--annotate``."""
     examples: tuple[Example, ...] = ()
     training: dict[str, tuple[bytes, ...]] = msgspec.field(default_factory=dict)
     """Target → JSONL lines (without newline) that passed the target's rules."""

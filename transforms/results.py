@@ -20,8 +20,8 @@ from transforms.checkpoints import CheckpointStore, arrow_bytes, table_bytes
 from transforms.prepared import failure_rows
 
 KIND = "result"
-VOLATILE = frozenset(["internal_error", "budget", "model_unavailable"])
-"""Failure codes and review reasons that another run may not meet again."""
+VOLATILE = frozenset(["internal_error", "budget", "timeout", "connection", "reset"])
+"""Failure codes and review reasons that another run may not meet again; ``http_…`` ones too."""
 
 
 def _json(value: Any) -> str:
@@ -131,6 +131,8 @@ def result_sections(
     suite = names.get(work.suite_id or "")
     session_id = work.prepared.session.id
     yield "audit", msgspec.msgpack.encode(work.audit)
+    if work.thoughts:
+        yield "thoughts", msgspec.msgpack.encode(work.thoughts)
     yield "dropped", msgspec.msgpack.encode(work.dropped)
     yield "tables/sessions", table_bytes(SessionRow, [session_row(work, suite)])
     rows = [classification_row(work, suite, c, configurations) for c in work.classifications]
@@ -198,7 +200,8 @@ class _WriteResult(beam.DoFn):
         )
         fatal = work.prepared.failed or work.failed
         reasons = {f.code for f in work.failures}
-        reasons.update(r for e in work.examples for r in e.review_reasons)
+        reasons.update(r for c in work.classifications for r in c.reasons)
+        volatile = any(r in VOLATILE or r.startswith("http_") for r in reasons)
         prepared = work.receipt
         receipt = Receipt(
             session_id=prepared.session_id,
@@ -212,7 +215,7 @@ class _WriteResult(beam.DoFn):
             failures=prepared.failures + len(work.failures),
             examples=len(work.examples),
             pending=sum(e.status == "PENDING" for e in work.examples),
-            volatile=prepared.volatile or bool(reasons & VOLATILE),
+            volatile=prepared.volatile or volatile,
         )
         written = self.store.write(KIND, receipt, sections)
         if self.progress:

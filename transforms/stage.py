@@ -86,10 +86,18 @@ class SessionDoFn(beam.DoFn):
         try:
             made = self.apply(work)
         except Exception as error:
-            if self.fail_fast:
-                raise
-            failure = internal_failure(self.session_id(work), self.stage, error)
-            made = msgspec.structs.replace(work, failures=(*work.failures, failure))
+            made = self.failed_work(work, error)
+        yield self.audited(work, made, time.perf_counter() - started)
+
+    def failed_work(self, work: Any, error: Exception) -> Any:
+        """Returns the session with an internal failure; raises instead under ``fail_fast``."""
+        if self.fail_fast:
+            raise error
+        failure = internal_failure(self.session_id(work), self.stage, error)
+        return msgspec.structs.replace(work, failures=(*work.failures, failure))
+
+    def audited(self, work: Any, made: Any, seconds: float) -> Any:
+        """Returns the session with this stage's audit row."""
         dropped: dict[str, int] = {}
         for d in made.dropped[len(work.dropped) :]:
             dropped[f"{d.kind}/{d.reason}"] = dropped.get(f"{d.kind}/{d.reason}", 0) + 1
@@ -102,7 +110,6 @@ class SessionDoFn(beam.DoFn):
             failed=len(made.failures) - len(work.failures),
             dropped=dropped,
             decisions=self.decisions(made) if ok else {},
-            duration_ms=round((time.perf_counter() - started) * 1000, 3),
+            duration_ms=round(seconds * 1000, 3),
         )
-        count(self.stage, "sessions")
-        yield msgspec.structs.replace(made, audit=(*made.audit, row))
+        return msgspec.structs.replace(made, audit=(*made.audit, row))

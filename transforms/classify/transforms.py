@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,9 @@ from schemas.receipts import Receipt
 from schemas.work import ResultWork
 from transforms import prepared
 from transforms.checkpoints import CheckpointStore
+from transforms.classify.model.session import ClassifySessions, ModelStage
+from transforms.classify.model.settings import ConfigurationFault
+from transforms.classify.model.window import AsyncWindow
 from transforms.classify.segment import segment_trajectory
 from transforms.classify.session import (
     ClassificationSettings,
@@ -141,6 +146,27 @@ class _ClassifySegments(_ResultDoFn):
         return dict(sorted(made.items()))
 
 
+class _AskModel:
+    """One session through the model, with a stage's failures and audit; made on the worker."""
+
+    def __init__(self, model: ModelStage, audit: _ClassifySegments):
+        self.classify = ClassifySessions(model)
+        self.take_counts = self.classify.take_counts
+        self.audit = audit
+
+    async def __call__(self, work: ResultWork) -> ResultWork:
+        if work.prepared.failed or work.failed:
+            return work
+        started = time.perf_counter()
+        try:
+            made = await self.classify(work)
+        except ConfigurationFault:
+            raise
+        except Exception as error:
+            made = self.audit.failed_work(work, error)
+        return self.audit.audited(work, made, time.perf_counter() - started)
+
+
 @dataclasses.dataclass
 class ClassifySegments(beam.PTransform):
     """Finds out which canonical action each segment is, once per model configuration."""
@@ -148,9 +174,17 @@ class ClassifySegments(beam.PTransform):
     settings: ClassificationSettings
     catalogue: Catalogue
     fail_fast: bool = False
+    model: ModelStage | None = None
+    """None: the classifiers of ``settings`` work on this machine."""
 
     def expand(self, sessions: Any) -> Any:
         """ResultWork with segments → with classifications."""
+        if self.model is not None:
+            audit = _ClassifySegments(self.settings, self.catalogue, self.fail_fast)
+            concurrency = self.model.models[0].endpoint.concurrency
+            return sessions | "AskModel" >> beam.ParDo(
+                AsyncWindow(functools.partial(_AskModel, self.model, audit), concurrency)
+            ).with_output_types(ResultWork)
         return sessions | "ClassifySession" >> beam.ParDo(
             _ClassifySegments(self.settings, self.catalogue, self.fail_fast)
         ).with_output_types(ResultWork)

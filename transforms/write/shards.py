@@ -140,6 +140,19 @@ def with_dom(steps: Any, dom: dict[str, str]) -> Any:
     )
 
 
+def with_thoughts(steps: Any, packed: bytes | None) -> Any:
+    """Fills in thoughts that were written in hindsight, where the recorder gave none."""
+    import pyarrow as pa
+
+    if packed is None:
+        return steps
+    thoughts = dict(msgspec.msgpack.decode(packed, type=list[tuple[int, str]]))
+    at = steps.schema.get_field_index("thought_trace")
+    given = steps.column(at).to_pylist()
+    values = [text or thoughts.get(i) for i, text in enumerate(given)]
+    return steps.set_column(at, steps.schema.field(at), pa.array(values, pa.string()))
+
+
 class _Shard:
     """The open files of one shard."""
 
@@ -313,7 +326,9 @@ def _copy_session(
     state = prepared.read_state(before)
     for name in PREPARED_TABLES:
         table = before.table(name)
-        out.table(name, with_dom(table, state.dom) if name == "steps" else table)
+        if name == "steps":
+            table = with_thoughts(with_dom(table, state.dom), after.sections.get("thoughts"))
+        out.table(name, table)
     for name in RESULT_TABLES:
         out.table(name, after.table(name))
     split = split_of(receipt.session_id, places.validation_share)
