@@ -25,7 +25,7 @@ from spacy.util import fix_random_seed, load_model_from_config, minibatch
 from thinc.api import Config
 
 from tools.ner import prose, vocabulary
-from tools.ner.faker_lists import HELD_OUT, NameLists, faker_lists
+from tools.ner.faker_lists import HELD_OUT, NameLists, faker_lists, other_scripts
 from tools.ner.generator import Example, Generator
 from transforms.privacy import lexicon as lex
 from transforms.privacy.lexicon import Lexicon, read_table, write_table
@@ -94,6 +94,9 @@ def build_lexicon(lists: NameLists, texts: Iterable[str]) -> Lexicon:
                 add(name, bit)
     for country in lists.countries:
         add(country, lex.PLACE)
+    for bit, names in zip((lex.FIRST, lex.LAST), other_scripts()):
+        for word in {part for name in names for part in name.split() if not part.isascii()}:
+            classes[word.lower()] = classes.get(word.lower(), 0) | bit
     for small in "of and the de la el del di da do den der van von und y e".split():
         classes.pop(small, None)
     english = read_table(ENGLISH)
@@ -208,7 +211,17 @@ def train(
         lambda w: bool(lexicon.of(w) & (lex.COMMON | lex.TECHNICAL)),
     )
     fix_random_seed(seed)
-    generator = Generator(seed, lists, plain, common_words(lexicon, plain))
+    generator = Generator(
+        seed,
+        lists,
+        plain,
+        common_words(lexicon, plain),
+        ambiguous=sorted(
+            word
+            for word, bits in lexicon.classes.items()
+            if bits & lex.NAMES and bits & lex.COMMON and len(word) > 2 and word.isascii()
+        ),
+    )
     made = generator.examples(examples)
     made += [Example(text, ()) for text in plain[:: max(1, len(plain) * 4 // max(examples, 1))]]
     nlp = empty_model(width, depth, rows)

@@ -83,6 +83,26 @@ def _collect(kind: str, prefixes) -> dict[str, tuple[str, ...]]:
     return lists
 
 
+def other_scripts() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns (given, family) names in all other scripts, held-out locales left out."""
+    found: tuple[set[str], set[str]] = (set(), set())
+    package = importlib.import_module("faker.providers.person")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name in HELD_OUT:
+            continue
+        provider = importlib.import_module(f"{package.__name__}.{module.name}").Provider
+        for attribute in dir(provider):
+            value = getattr(provider, attribute)
+            kind = {"firs": 0, "last": 1}.get(attribute[:4])
+            if kind is None or not isinstance(value, list | tuple | dict | set):
+                continue
+            for item in value:
+                for name in item if isinstance(item, tuple) else (item,):
+                    if isinstance(name, str) and not any(c.isascii() for c in name.strip()[:1]):
+                        found[kind].add(name.strip())
+    return tuple(tuple(sorted(n for n in names if not _LATIN.fullmatch(n))) for names in found)
+
+
 @functools.lru_cache(1)
 def faker_lists() -> NameLists:
     """Returns all lists of Latin script."""

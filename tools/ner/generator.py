@@ -28,6 +28,9 @@ GROUP_WEIGHTS = {
     "log": 2.0,
     "thought": 2.0,
 }
+AMBIGUOUS = 0.08
+"""Share of ordinary words that could be names: "olive oil" is as common as a person Olive."""
+
 _SLOT = re.compile(r"(\{\{|\}\}|\{[A-Za-z_]+\})")
 _SPLICE = re.compile(
     r"\b(by|with|for|from|to|of|and|that|if|when|as|let|ask|see)"
@@ -75,6 +78,7 @@ class Generator:
         words: Sequence[str],
         part: str = "train",
         invented: float = 0.3,
+        ambiguous: Sequence[str] = (),
     ) -> None:
         """Takes what templates are filled with.
 
@@ -85,12 +89,14 @@ class Generator:
             words: English words in lower case.
             part: which templates are used, of :func:`read_templates`.
             invented: share of names that are on no list.
+            ambiguous: words that are names too; some ordinary words are taken from them.
         """
         self.rng = random.Random(seed)
         self.lists = lists
         self.sentences = sentences
         self.words = words
         self.invented = invented
+        self.ambiguous = ambiguous
         self.groups = read_templates(part)
         self.names = sorted(self.groups)
         self.weights = [GROUP_WEIGHTS[name] for name in self.names]
@@ -237,6 +243,8 @@ class Generator:
 
     def word(self) -> str:
         """An English word, common ones more often."""
+        if self.ambiguous and self.rng.random() < AMBIGUOUS:
+            return self.rng.choice(self.ambiguous)
         position = int(len(self.words) * self.rng.random() ** 2)
         return self.words[position]
 

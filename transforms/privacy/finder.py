@@ -32,6 +32,7 @@ from transforms.privacy.patterns import EMAIL, PresidioPatterns, PresidioTimeout
 from transforms.privacy.secrets import find_secrets
 from transforms.privacy.spans import mapped, merged, shifted, without_doubtful
 from transforms.privacy.urls import EMBEDDED, url_parts
+from transforms.privacy.usernames import find_user_names
 from transforms.privacy.values import ValueIndex
 
 KINDS = frozenset("prose title key typing ui url path code id ocr".split())
@@ -97,6 +98,17 @@ class TextFinder:
         for text, spans in found.items():
             self._remember(kind, text, tuple(spans))
         return result
+
+    def forget(self) -> None:
+        """Empties the cache.
+
+        Scores depend in their last bits on which texts were searched together; a session that
+        starts with an empty cache gives the same result whatever was searched before it.
+        """
+        self._cache.clear()
+        self._cached_chars = 0
+        if hasattr(self.names, "forget"):
+            self.names.forget()
 
     def find_certain(self, text: str) -> list[Span]:
         """Returns what is sensitive beyond doubt, whatever kind of text this is; no names.
@@ -175,6 +187,8 @@ class TextFinder:
                 spans += self._presidio.find(text)
             spans += self._numbers(text, kind)
             spans += find_secrets(text, kind, self.config.thresholds.secret_entropy_bits)
+            if kind != "code":
+                spans += find_user_names(text)
         if kind == "ocr":
             spans += find_misread(text)
         if "%" in text or "://" in text:

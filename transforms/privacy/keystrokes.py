@@ -236,20 +236,31 @@ def typing_runs(events: Sequence[Event]) -> list[TypingRun]:
     held: dict[tuple, list[Char]] = {}
     editor: _Editor | None = None
     current: tuple = ()
+    down: set[str | None] = set()
     for number, event in enumerate(events):
         if event.type in LEAVING:
             editor = None
         if event.type not in TYPING:
             continue
         identity = _identity(event)
-        if event.type == "keyup" and (editor is None or identity != current):
-            continue
+        name = event.code or event.key
+        released = event.type == "keyup" and name in down
+        if event.type == "keydown":
+            down.add(name)
+        elif event.type == "keyup":
+            down.discard(name)
+            # Only a key whose keydown nobody recorded types anything by its keyup.
+            silent = released or len(event.key or "") != 1
+            if silent and (editor is None or identity != current):
+                continue
         if editor is None or identity != current:
             run = TypingRun(event.target, event.url, event.tab, event.window)
             run.chars = list(held.get(identity, ())) if event.target is not None else []
             runs.append(run)
             editor, current = _Editor(run), identity
         editor.run.events.append(number)
+        if event.type == "keyup" and not released and not editor.composing:
+            editor.key(number, event)
         editor.event(number, event)
         held[identity] = editor.run.chars
         if event.type == "keydown" and event.key in ("Tab", "Enter", "NumpadEnter"):

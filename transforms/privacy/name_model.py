@@ -8,10 +8,11 @@ can be chosen after training. Importing this module registers the parts with spa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from spacy.attrs import LANG, PREFIX
+import numpy as np
+from spacy.attrs import IS_SPACE, LANG, LOWER, NORM, PREFIX, SHAPE, SUFFIX
 from spacy.language import Language
 from spacy.pipeline.tagger import Tagger
 from spacy.tokens import Doc, Span
@@ -34,11 +35,29 @@ SCORES = "name_scores"
 """Key of ``doc.user_data``: an array, tokens × labels."""
 LEXICON_DIR = "lexicon"
 
-TOKEN = re.compile(
-    r"[^\W\d_]+(?:['’][^\W\d_]{1,2}(?![^\W\d_]))?|\d+|_| (?=\S)|\s+|[^\w\s]|\w", re.UNICODE
-)
+TOKEN = re.compile(r"['’][sS](?![^\W\d_])|[^\W\d_]+|\d+|_| (?=\S)|\s+|[^\w\s]|\w")
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def split_words(text: str) -> list[tuple[str, int]]:
+    """Returns the tokens of a text and where each starts; single blanks between them are none."""
+    found: list[tuple[str, int]] = []
+    joined = False
+    for match in TOKEN.finditer(text):
+        word = match.group()
+        start = match.start()
+        if word == " " and joined:
+            joined = False
+            continue
+        if len(word) > 3 and not (word.islower() or word.isupper() or word.istitle()):
+            for part in _CAMEL.split(word):
+                found.append((part, start))
+                start += len(part)
+        else:
+            found.append((word, start))
+        joined = not word.isspace()
+    return found
 
 
 class NameTokenizer:
@@ -50,19 +69,13 @@ class NameTokenizer:
     def __call__(self, text: str) -> Doc:
         """Returns the tokens of a text; their offsets are the text's."""
         text = _SURROGATE.sub("\ufffd", text)
-        words: list[str] = []
-        spaces: list[bool] = []
-        for word in TOKEN.findall(text):
-            if word == " " and words and not spaces[-1] and not words[-1].isspace():
-                spaces[-1] = True
-            elif len(word) > 3 and not (word.islower() or word.isupper() or word.istitle()):
-                parts = _CAMEL.split(word)
-                words += parts
-                spaces += [False] * len(parts)
-            else:
-                words.append(word)
-                spaces.append(False)
-        return Doc(self.vocab, words=words, spaces=spaces)
+        tokens = split_words(text)
+        ends = [start + len(word) for word, start in tokens]
+        starts = [start for _, start in tokens[1:]]
+        spaces = [end < start for end, start in zip(ends, starts)]
+        if tokens:
+            spaces.append(text[ends[-1] :] == " ")
+        return Doc(self.vocab, words=[word for word, _ in tokens], spaces=spaces)
 
     def to_bytes(self, **kwargs) -> bytes:
         """Has no state of its own."""
@@ -110,6 +123,10 @@ def use_lexicon(nlp: Language, lexicon: Lexicon, unlisted=frozenset()) -> None:
         technical = "t" if bits & TECHNICAL else "-"
         return f"{english}{proper}{technical}{lexicon.sound(word)}"
 
+    for attribute in list(nlp.vocab.lex_attr_getters):
+        # Every new word is asked for all of them; the model reads these.
+        if attribute not in (LOWER, NORM, PREFIX, SUFFIX, SHAPE, LANG, IS_SPACE):
+            del nlp.vocab.lex_attr_getters[attribute]
     nlp.vocab.lex_attr_getters[LANG] = listed
     nlp.vocab.lex_attr_getters[PREFIX] = kind
     for lexeme in nlp.vocab:
@@ -150,6 +167,44 @@ class NameScorer(Tagger):
 def make_name_scorer(nlp: Language, name: str, model):
     """Makes the scorer for a pipeline."""
     return NameScorer(nlp.vocab, model, name, overwrite=True, label_smoothing=0.02)
+
+
+class NameScores:
+    """The scores of a bundled model, without spaCy's documents.
+
+    What a word is embedded as depends on nothing around it, so each word is embedded once.
+    """
+
+    def __init__(self, nlp: Language) -> None:
+        """Takes a pipeline of :func:`load_bundled`."""
+        self.vocab = nlp.vocab
+        self.embed, self.encode = nlp.get_pipe("tok2vec").model.layers
+        self.output = nlp.get_pipe("name_scorer").model.layers[1]
+        self.labels: tuple[str, ...] = tuple(nlp.get_pipe("name_scorer").labels)
+        self.forget()
+
+    def forget(self) -> None:
+        """Empties the cache of embedded words."""
+        self._rows: dict[str, int] = {}
+        self._vectors: np.ndarray | None = None
+
+    def of(self, texts: Sequence[str]) -> list[tuple[list[tuple[str, int]], np.ndarray]]:
+        """Returns (token, start) of each text, and an array tokens × labels."""
+        split = [split_words(_SURROGATE.sub("\ufffd", text)) for text in texts]
+        new = dict.fromkeys(
+            word for tokens in split for word, _ in tokens if word not in self._rows
+        )
+        if new:
+            first = len(self._rows)
+            made = self.embed.predict([Doc(self.vocab, words=list(new))])[0]
+            self._rows.update(zip(new, range(first, first + len(new))))
+            vectors = self._vectors
+            self._vectors = made if vectors is None else np.concatenate([vectors, made])
+        if self._vectors is None:
+            return [(tokens, np.zeros((0, len(self.labels)), "f")) for tokens in split]
+        rows = self._rows
+        vectors = [self._vectors[[rows[word] for word, _ in tokens]] for tokens in split]
+        return list(zip(split, self.output.predict(self.encode.predict(vectors))))
 
 
 def load_bundled(folder: Path) -> Language:

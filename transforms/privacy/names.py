@@ -23,53 +23,29 @@ from transforms.privacy.lexicon import (
     load_lexicon,
     name_parts,
 )
+from transforms.privacy.name_bars import (
+    LEAST_LISTED,
+    RAISED,
+    is_cued,
+    looks_like_name,
+    needed_score,
+)
 from transforms.privacy.patterns import EMAIL
+from transforms.privacy.scripts import OTHER_WORD, find_other_names
 from transforms.privacy.words import FUNCTION_WORDS, INTERFACE_WORDS
 
 BUNDLED = Path(__file__).with_name("ner_model")
 BATCH = 256
-LEAST_SCORE = 0.02
+LEAST_SCORE = 0.01
 """Words whose chance of being any name is below this are not looked at."""
-LEAST_CUED = 0.1
-"""What a word scores at least to be a name behind a cue."""
-LEAST_LISTED = 0.05
-"""What a capitalised word scores at least that is known as a name and as nothing else."""
-
 _WORD = re.compile(r"[^\W\d_]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_ADDRESS_WORD = re.compile(r"[^\W\d_]{3,}")
 _SEGMENT_END = re.compile(r"(?<=[.!?…])\s+(?=[^a-z\s])|\n+|\t+|\s[|·•]\s")
 _JOINERS = re.compile(r"[ ]?[.'’\-][ ]?|[ _+]|, ?(?=[A-Z])")
 _PARTICLES = frozenset(
     "van von de der den del della di da dos du la le el bin ibn al ter zu af".split()
 )
-
-_CUE_BEFORE = re.compile(
-    r"(?:\b(?:dear|hi|hello|hey|hallo|bonjour|hola|thanks|thank you|thx|cheers|regards|sincerely|"
-    r"yours|love|mr|mrs|ms|miss|dr|prof|sir|madam|herr|frau|mme|signed|sig|user|owner|author|"
-    r"assignee|reporter|reviewer|approver|customer|client|contact(?: person)?|recipient|sender|"
-    r"name|surname|patient|passenger|guest|employee|attendees?|participants?|members?|host|"
-    r"organi[sz]er|cardholder|card ?holder|from|to|cc|bcc|by|with|call|ask|tell|invite|remind|meet|"
-    r"mention|assign(?:ed)? to|signed in as|logged in as|welcome(?: back)?|message|chat with|"
-    r"reply to|created by|posted by|written by|sent by|shared by|on behalf of|attn|c/o|i am|i'm|"
-    r"my name is|this is|named|called)\b[.:,]?|[@✉])\s*[\"“(<]?\s*$",
-    re.IGNORECASE,
-)
-_CUE_AFTER = re.compile(
-    r"\s*(?:<[^<>\s]+@|\([^()\s]+@|[,·\-–|]?\s*[\w.+\-]+@[\w\-]+\.|\(@|['’]s (?:profile|calendar|"
-    r"account|inbox|birthday|address|phone)\b|(?:wrote|said|says|writes|asked|replied|joined|"
-    r"commented|mentioned|assigned|invited|added|shared|reacted|is typing|left the)\b)",
-    re.IGNORECASE,
-)
-_USER_CUE = re.compile(
-    r"(?:\b(?:user(?:s| ?name| ?id)?|login|(?:log(?:ged)?|sign(?:ed)?) in(?: as)?|account|handle|"
-    r"accepted password for|authentication failed for|ssh|sudo -u|author|owner|by|name)\b"
-    r"[\"']?\s*[:=]?\s*[\"']?|@|/home/|/Users/|\\\\?Users\\\\?|/users?/|/u/|~|<[^<>]{0,4})"
-    r"[\w.\-]{0,30}$",
-    re.IGNORECASE,
-)
-"""What stands before a user name: nothing else makes one of a word."""
-
-_RAISED = {"title": 0.0, "prose": 0.0, "ocr": 0.0, "key": 0.05, "ui": 0.15, "path": 0.1}
-"""How much more a name must score where the program speaks rather than a person."""
 
 
 class NameFinder:
@@ -84,10 +60,18 @@ class NameFinder:
         }
         self.lexicon = load_lexicon(str(BUNDLED))
         self.nlp = load_model(config.names.model)
-        self.labels: tuple[str, ...] | None = None
+        self.scores: Any = None
+        """Of the bundled model; None for another one, whose entities are taken as they are."""
         if "name_scorer" in self.nlp.pipe_names:
-            self.labels = tuple(self.nlp.get_pipe("name_scorer").labels)
+            from transforms.privacy.name_model import NameScores
+
+            self.scores = NameScores(self.nlp)
         self._candidate: dict[str, bool] = {}
+
+    def forget(self) -> None:
+        """Empties what is remembered of earlier texts."""
+        if self.scores is not None:
+            self.scores.forget()
 
     def find_many(self, texts: Sequence[str], kinds: Sequence[str]) -> list[list[Span]]:
         """Returns the names of each text; only texts with a candidate are given to the model."""
@@ -97,13 +81,36 @@ class NameFinder:
         asked: list[tuple[int, int, str]] = []
         for number, text in enumerate(texts):
             asked += [(number, start, text[start:end]) for start, end in self._segments(text)]
-        docs = self.nlp.pipe((segment for _, _, segment in asked), batch_size=BATCH)
-        for (number, offset, _), doc in zip(asked, docs):
-            found[number] += self._names(texts[number], kinds[number], doc, offset)
+        for number, spans in self._of_model(asked, texts, kinds):
+            found[number] += spans
         for number, text in enumerate(texts):
-            if "@" in text and "PERSON" in self.min_score:
-                found[number] += self._of_addresses(text)
+            if "PERSON" in self.min_score:
+                if "@" in text:
+                    found[number] += self._of_addresses(text)
+                found[number] += find_other_names(text, self.lexicon)
         return found
+
+    def _of_model(
+        self, asked: Sequence[tuple[int, int, str]], texts: Sequence[str], kinds: Sequence[str]
+    ) -> Iterator[tuple[int, list[Span]]]:
+        """Yields (number of the text, spans) for segments (number, offset, text)."""
+        if self.scores is None:
+            docs = self.nlp.pipe((segment for _, _, segment in asked), batch_size=BATCH)
+            for (number, offset, _), doc in zip(asked, docs):
+                yield number, self._of_entities(doc, offset)
+            return
+        for first in range(0, len(asked), BATCH):
+            batch = asked[first : first + BATCH]
+            scored = self.scores.of([segment for _, _, segment in batch])
+            for (number, offset, _), (tokens, scores) in zip(batch, scored):
+                yield number, self._named(texts[number], kinds[number], tokens, scores, offset)
+
+    def _of_entities(self, doc: Any, offset: int) -> list[Span]:
+        return [
+            Span(offset + e.start_char, offset + e.end_char, label, "ner", 1.0)
+            for e in doc.ents
+            if (label := _OTHER_LABELS.get(e.label_, e.label_)) in self.min_score
+        ]
 
     def _segments(self, text: str) -> Iterator[tuple[int, int]]:
         """Yields the sentences and lines that may hold a name, with a short one before them."""
@@ -137,89 +144,76 @@ class NameFinder:
         return False
 
     def _is_candidate(self, word: str) -> bool:
-        if len(word) < 2:
+        """Whether a word alone is reason enough to ask the model about its sentence."""
+        if len(word) < 2 or OTHER_WORD.match(word):
             return False
         low = word.lower()
         bits = self.lexicon.of(word)
         if low in FUNCTION_WORDS or (low in INTERFACE_WORDS and not bits & NAMES):
             return False
-        if word[0].isupper() or not word.isascii():
-            return bool(bits & NAMES) or not bits & (COMMON | TECHNICAL)
-        if bits & (COMMON | TECHNICAL):
+        known = bits & (COMMON | TECHNICAL)
+        if not known and low.endswith("s"):
+            known = self.lexicon.of(word[:-1]) & (COMMON | TECHNICAL)
+        if not word.isascii() and (len(word) > 2 or not word.islower()):
+            return True
+        if word[0].isupper():
+            if bits & NAMES:
+                return True
+            if word.isupper():
+                return not known and len(word) > 4
+            parts = _CAMEL.split(word)
+            if len(parts) > 1:
+                return any(self.lexicon.of(part) & NAMES for part in parts if len(part) > 2)
+            return not known
+        if known:
             return False
         return bool(bits & (NAMES | PLACE)) or (
             not bits & ENGLISH and len(word) >= 4 and self.lexicon.sound(word) >= 3
         )
 
-    def _names(self, text: str, kind: str, doc: Any, offset: int) -> list[Span]:
-        if self.labels is None:
-            return [
-                Span(offset + e.start_char, offset + e.end_char, label, "ner", 1.0)
-                for e in doc.ents
-                if (label := _OTHER_LABELS.get(e.label_, e.label_)) in self.min_score
-            ]
-        from transforms.privacy.name_model import SCORES
-
-        scores = doc.user_data.get(SCORES)
-        if scores is None or not len(doc):
-            return []
-        other = self.labels.index("O")
+    def _named(
+        self, text: str, kind: str, tokens: Sequence[tuple[str, int]], scores: Any, offset: int
+    ) -> list[Span]:
+        """The names of a segment, of the tokens whose scores reach their bars."""
+        labels = self.scores.labels
+        raised = RAISED.get(kind, 0.0)
+        least = {label: score + raised for label, score in self.min_score.items()}
         chosen: list[tuple[int, int, str, float]] = []
-        for token, row in zip(doc, scores.tolist()):
-            if row[other] > 1 - LEAST_SCORE or not token.text[0].isalnum():
+        doubtful = (scores[:, labels.index("O")] <= 1 - LEAST_SCORE).nonzero()[0]
+        for i in doubtful.tolist():
+            word, start = tokens[i]
+            if not word[0].isalnum():
                 continue
-            start = offset + token.idx
-            end = start + len(token)
+            start += offset
+            end = start + len(word)
+            beside = self._beside_name(tokens, i)
             # Of the labels that reach their own bar the most likely one; others do not compete.
-            best = None
-            for label, score in zip(self.labels, row):
-                if label in self.min_score and (best is None or score > best[1]):
-                    needed = self._needed(token.text, label, kind, text, start, end)
-                    if score >= needed:
+            best: tuple[str, float] | None = None
+            for label, score in zip(labels, scores[i].tolist()):
+                if score >= LEAST_LISTED and label in least and (best is None or score > best[1]):
+                    bar = least[label]
+                    if score >= needed_score(
+                        word, label, bar, beside, self.lexicon, text, start, end
+                    ):
                         best = (label, score)
             if best is not None:
                 chosen.append((start, end, *best))
         spans = []
         for start, end, label, score in self._joined(text, chosen):
             start, end = _without_possessive(text, start, end)
-            if label in ("USERNAME", "ADDRESS") and not any(map(str.isalpha, text[start:end])):
+            if label == "USERNAME" and not any(map(str.isalpha, text[start:end])):
+                continue
+            if label == "ADDRESS" and not _ADDRESS_WORD.search(text, start, end):
                 continue
             cue = label == "PERSON" and is_cued(text, start, end)
             spans.append(Span(start, end, label, "cue" if cue else "ner", round(score, 3)))
         return spans
 
-    def _needed(self, word: str, label: str, kind: str, text: str, start: int, end: int) -> float:
-        """The score that makes a word a name: lower behind a cue, higher for other words."""
-        needed = self.min_score[label] + _RAISED.get(kind, 0.0)
-        if not word[0].isalpha():
-            return needed if label in ("USERNAME", "ADDRESS") else 2.0
-        low = word.lower()
-        bits = self.lexicon.of(word)
-        if label == "USERNAME":
-            return needed if _USER_CUE.search(text[max(0, start - 60) : start]) else 2.0
-        if label == "ADDRESS":
-            return needed
-        if low in FUNCTION_WORDS:
-            return 2.0
-        if low in INTERFACE_WORDS:
-            return 0.9
-        if label != "PERSON" or len(word) == 1:
-            return max(needed, 0.5)
-        plain = bits & (COMMON | TECHNICAL)
-        if not bits & NAMES:
-            if plain or (word.isupper() and len(word) <= 4):
-                return 0.9
-            if bits & ENGLISH:
-                return 0.7
-        if word.islower():
-            if plain:
-                return 0.9
-            return LEAST_CUED if is_cued(text, start, end) else needed
-        if bits & NAMES and not plain and not bits & PLACE:
-            needed = min(needed, LEAST_LISTED + _RAISED.get(kind, 0.0))
-        if not plain and is_cued(text, start, end):
-            needed = min(needed, LEAST_CUED)
-        return needed
+    def _beside_name(self, tokens: Sequence[tuple[str, int]], i: int) -> bool:
+        """Whether the token before or behind one looks like a name."""
+        return (i > 0 and looks_like_name(tokens[i - 1][0], self.lexicon)) or (
+            i + 1 < len(tokens) and looks_like_name(tokens[i + 1][0], self.lexicon)
+        )
 
     def _joined(
         self, text: str, chosen: Sequence[tuple[int, int, str, float]]
@@ -264,13 +258,6 @@ def _without_possessive(text: str, start: int, end: int) -> tuple[int, int]:
     if end - start > 3 and text[end - 2 : end] in ("'s", "’s", "'S"):
         return start, end - 2
     return start, end
-
-
-def is_cued(text: str, start: int, end: int) -> bool:
-    """Whether what stands around a word says that it is somebody's name."""
-    if _CUE_BEFORE.search(text[max(0, start - 24) : start]):
-        return True
-    return _CUE_AFTER.match(text, end) is not None
 
 
 _OTHER_LABELS = {

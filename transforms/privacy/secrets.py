@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from schemas.findings import Span
 
@@ -113,6 +113,19 @@ _HASH_PREFIX = re.compile(r"(?:sha\d+|md5)[-_:=]", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]{3,}")
 
 
+_HINTS = (
+    "pass pwd kennwort secret token jwt key cred authorization session sid csrf xsrf cookie sig "
+    "salt webhook connection"
+).split()
+_SCHEMES = "bearer basic digest token apikey negotiate ntlm aws4-hmac".split()
+_SPOKEN = ("pin", "pw", "otp", "code", "one-time", "one time")
+"""Parts of the words that the expressions above begin with: a cheap look before a dear one."""
+
+
+def _mentions(lowered: str, words: Iterable[str]) -> bool:
+    return any(word in lowered for word in words)
+
+
 def entropy_bits(text: str) -> float:
     """Returns Shannon's entropy of a text's characters, bits per character."""
     counts = Counter(text)
@@ -170,7 +183,8 @@ def find_secrets(text: str, kind: str, min_bits: float) -> list[Span]:
 
 def _named(text: str) -> Iterator[Span]:
     lowered = text.lower()
-    if "=" in text or ":" in text:
+    named = _mentions(lowered, _HINTS)
+    if named and ("=" in text or ":" in text):
         for match in _ASSIGNED.finditer(text):
             value = _trimmed(match["value"])
             if _is_named_secret(match["name"], value, match["sign"], match["quote"]):
@@ -185,11 +199,11 @@ def _named(text: str) -> Iterator[Span]:
         for match in _INPUT_VALUE.finditer(text):
             if not _PLACEHOLDER.fullmatch(match[1]):
                 yield Span(*match.span(1), "SECRET", "secret", 0.9)
-    for match in _SCHEME_TOKEN.finditer(text):
+    for match in _SCHEME_TOKEN.finditer(text) if _mentions(lowered, _SCHEMES) else ():
         value = _trimmed(match[1])
         if len(value) >= 8 and _looks_random(value) and not _PLACEHOLDER.fullmatch(value):
             yield Span(match.start(1), match.start(1) + len(value), "SECRET", "secret", 0.9)
-    if "p" in lowered or "code" in lowered or "secret" in lowered or "token" in lowered:
+    if named or _mentions(lowered, _SPOKEN):
         for match in _SAID.finditer(text):
             value = _trimmed(match[1])
             if len(value) >= 4 and _looks_chosen(value) and not _PLACEHOLDER.fullmatch(value):

@@ -69,12 +69,12 @@ class SessionScrubber:
             The values, sorted, and how many were seen, ``<place>/<entity>`` → number.
         """
         trace = _trace_of(work)
+        self.finder.forget()
         events = ordered_events(trace, work.dispositions)
         fields = SessionFields(self.finder.fields, events, dom.values())
         runs = typing_runs(events)
         own_names = self._own_names(events)
-        looker = Looker()
-        self._look(work, trace, events, dom, fields, looker)
+        looker = self._searched(work, trace, events, runs, dom, fields)
         found: dict[tuple[str, str], Found] = {}
         counts: Counter = Counter()
         states = {
@@ -110,15 +110,20 @@ class SessionScrubber:
         self._add_parts_of_names(found)
         return tuple(sorted(found.values(), key=_found_order)), dict(sorted(counts.items()))
 
-    def _look(
+    def _searched(
         self,
         work: SessionWork,
         trace: Trace,
         events: Sequence[Event],
+        runs: Sequence[TypingRun],
         dom: Mapping[str, DomTree],
         fields: SessionFields,
-        looker: Looker,
-    ) -> None:
+    ) -> Looker:
+        """Looks at all texts and searches them in batches, always in the same order.
+
+        Every later look-up is answered by the finder's cache.
+        """
+        looker = Looker()
         walk.walk_session(trace.session, looker)
         for name in (work.ref.session_id, work.ref.member):
             if name:
@@ -137,6 +142,11 @@ class SessionScrubber:
             walk.walk_step(step, fields, None, step.action.raw_event_ids, looker)
         for tree in dom.values():
             walk.look_at_dom(tree, fields, looker)
+        typed = dict.fromkeys(text for run in runs for text, _ in run.readings())
+        self.finder.find_many(list(typed), "key")
+        for kind, texts in looker.texts.items():
+            self.finder.find_many(list(texts), kind)
+        return looker
 
     def _add(
         self,
@@ -203,6 +213,7 @@ class SessionScrubber:
         fields = SessionFields(self.finder.fields, events, dom.values())
         runs = typing_runs(events)
         index = value_index(values)
+        self._searched(work, trace, events, runs, dom, fields)
         redactor = Redactor(
             self.finder,
             index,
@@ -220,7 +231,6 @@ class SessionScrubber:
         local = self._local_values(runs, redactor)
         survivor = {run.events[0]: run for run in masked}
         gone = {number for run in masked for number in run.events[1:]}
-        self._warm(work, trace, events, dom, fields)
         session = walk.walk_session(trace.session, redactor)
         new_events: dict[str, Event] = {}
         requests, trees = {}, {}
@@ -264,20 +274,6 @@ class SessionScrubber:
         """Returns one more text of the session redacted, as all others are."""
         spans = self.finder.find(text, kind) + value_index(values).find(text)
         return Replacer(self.config.replacement, self.session_key).apply(text, merged(spans))
-
-    def _warm(
-        self,
-        work: SessionWork,
-        trace: Trace,
-        events: Sequence[Event],
-        dom: Mapping[str, DomTree],
-        fields: SessionFields,
-    ) -> None:
-        """Searches all texts in batches; single look-ups are then answered by the cache."""
-        looker = Looker()
-        self._look(work, trace, events, dom, fields, looker)
-        for kind, texts in looker.texts.items():
-            self.finder.find_many(list(texts), kind)
 
     def _local_values(self, runs: Iterable[TypingRun], redactor: Redactor) -> dict[int, ValueIndex]:
         """Event number → what was found in the run it belongs to."""
@@ -346,7 +342,7 @@ class SessionScrubber:
                 kept[event_id] = None
         entity = fields.of_target(step.action.target, step.action.url, step.action.tab)
         text = step.action.text
-        if entity is None and runs and text and not redactor.spans(text, "key", halves=True):
+        if entity is None and runs and not (text and redactor.spans(text, "key", halves=True)):
             # Only a part of a value was typed in this action: nothing to see in its text alone.
             entity = runs[0].entity
         return walk.walk_step(step, fields, entity, tuple(kept), redactor)

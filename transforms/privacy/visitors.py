@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,10 +13,11 @@ from transforms.privacy.folding import folded
 from transforms.privacy.patterns import EMAIL
 from transforms.privacy.replace import Replacer
 from transforms.privacy.session_fields import SessionFields
-from transforms.privacy.spans import merged
+from transforms.privacy.spans import merged, shifted
 from transforms.privacy.urls import UrlPart, url_parts
 from transforms.privacy.values import ValueIndex
 
+_TITLE_PART = re.compile(r"[^\s–—|·•-](?:(?!\s[–—|·•-]\s).)*")
 NO_VALUES = ValueIndex(())
 
 
@@ -83,6 +85,9 @@ class Redactor:
             found += self._known_values(text, kind)
             if halves:
                 found += self._half(text)
+            if kind == "title":
+                for part in _TITLE_PART.finditer(text):
+                    found += shifted(self._half(part.group()), part.start())
             if kind == "url":
                 found += self._named_parameters(text, halves)
             known = self._done[kind, text, halves] = tuple(merged(found))
@@ -143,7 +148,8 @@ def without_own_names(text: str, spans: Sequence[Span], own_names: frozenset[str
     return [
         span
         for span in spans
-        if span.origin != "ner" or folded(text[span.start : span.end]).strip() not in own_names
+        if span.origin not in ("ner", "cue")
+        or folded(text[span.start : span.end]).strip() not in own_names
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,9 +17,13 @@ from schemas.traces import Event, GivenStep, Request, Session, Target
 from schemas.trajectories import Action, Element, Observation, Step
 from transforms.dom import DomNode, DomTree
 from transforms.privacy.bodies import rewrite_body, rewrite_headers, rewrite_nested
+from transforms.privacy.fields import readable
 from transforms.privacy.keystrokes import TYPING
 from transforms.privacy.session_fields import SessionFields, is_editable, is_static
 
+_TYPED_KEY = re.compile(
+    r"\b(?:data|value|text|content|contents|clipboard|chars?|typed|selection)\b"
+)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -66,8 +70,11 @@ def walk_target(
     entity = fields.of_target(target, url, tab)
     kind = "ui" if is_static(target.tag, target.role) else "prose"
     text = target.text
-    if text and entity is not None and is_editable(target.tag, target.role, target.input_type):
-        text = visitor.whole(text, entity, target.name or "")
+    if text and is_editable(target.tag, target.role, target.input_type):
+        if entity is not None:
+            text = visitor.whole(text, entity, target.name or "")
+        else:
+            text = visitor.value(text, "key")
     else:
         text = _opt(visitor, text, kind)
     return msgspec.structs.replace(
@@ -85,7 +92,9 @@ def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
     visitor.place = "event"
     entity = fields.of_target(event.target, event.url, event.tab)
     text, value = event.text, event.value
+    info, extra = event.additional_info, event.extra
     if entity is not None:
+        info, extra = (_without_typed(part, entity, visitor) for part in (info, extra))
         name = (event.target.name or event.target.id or "") if event.target else ""
         text = visitor.whole(text, entity, name) if text else text
         value = visitor.whole(value, entity, name) if value else value
@@ -100,9 +109,19 @@ def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
         target=walk_target(event.target, fields, event.url, event.tab, visitor),
         text=text,
         value=value,
-        additional_info=rewrite_nested(event.additional_info, fields, visitor),
-        extra=rewrite_nested(event.extra, fields, visitor),
+        additional_info=rewrite_nested(info, fields, visitor),
+        extra=rewrite_nested(extra, fields, visitor),
     )
+
+
+def _without_typed(info: dict[str, Any], entity: str, visitor: Visitor) -> dict[str, Any]:
+    """What a recorder added of a sensitive field, without what the field holds."""
+    return {
+        key: visitor.whole(value, entity, key)
+        if isinstance(value, str) and value and _TYPED_KEY.search(readable(key))
+        else value
+        for key, value in info.items()
+    }
 
 
 def walk_request(request: Request, fields: SessionFields, visitor: Visitor) -> Request:
@@ -249,7 +268,7 @@ def walk_action(
     if entity is not None:
         text = visitor.whole(text, entity, name) if text else text
         value = visitor.whole(value, entity, name) if value else value
-        if len(keys) == 1 and len(keys[0]) == 1:
+        if any(len(key) == 1 for key in keys) and not {"Control", "Meta", "Alt"} & set(keys):
             keys = ()
     else:
         text = visitor.value(text, "key") if text else text

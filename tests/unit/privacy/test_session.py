@@ -345,3 +345,56 @@ def test_the_recorded_addresses_are_nowhere(scrub, login):
     _, result = scrub(work, dom)
     text = everything(result)
     assert "@example" not in text and "%40example" not in text
+
+
+def test_recorders_that_log_releases_only_are_masked_too(scrub):
+    events = [e for e in typed("Hunter-22!", PASSWORD) if e.type == "keyup"]
+    values, result = scrub(built(events))
+    assert Found("Hunter-22!", "PASSWORD", "field", True) in values
+    assert not any(len(e.key or "") == 1 for e in result.events)
+
+
+def test_what_recorders_add_of_a_sensitive_field_goes(scrub):
+    events = typed("Hunter-22!", PASSWORD)
+    change = Event(
+        id="c",
+        type="change",
+        timestamp_us=events[-1].timestamp_us + 1,
+        file="x",
+        line=1,
+        target=msgspec.structs.replace(PASSWORD, text="Hunter-22!"),
+        value="Hunter-22!",
+        additional_info={"data": "!", "input_type": "insertText", "value": "Hunter-22!"},
+        extra={"oldValue": "Hunter-22"},
+    )
+    _, result = scrub(built([*events, change]))
+    (made,) = [e for e in result.events if e.id == "c"]
+    assert made.value == made.target.text == "<REDACTED>"
+    assert made.additional_info == {
+        "data": "<REDACTED>",
+        "input_type": "insertText",
+        "value": "<REDACTED>",
+    }
+    assert made.extra == {"oldValue": "<REDACTED>"}
+
+
+def test_half_typed_values_are_gone_from_titles(scrub):
+    events = typed("bob.smith@corp.example", SEARCH)
+    titled = msgspec.structs.replace(events[30], window="bob.smith@corp - Search")
+    events[30] = titled
+    _, result = scrub(built(events))
+    assert "bob.smith" not in everything(result)
+
+
+def test_intermediate_values_of_names_are_replaced_with_the_name(config):
+    from transforms.privacy.finder import TextFinder
+
+    finder = TextFinder(config)
+    events = typed("Dear Henrike, thank you", MESSAGE, values=True)
+    work = built(events)
+    scrubber = SessionScrubber(finder, config, KEY)
+    values, _ = scrubber.locate(work, {})
+    result = scrubber.redact(work, {}, values)
+    held = [e.value for e in result.events if e.value]
+    assert "Henrike" not in " ".join(held)
+    assert held[-1] == "Dear <REDACTED>, thank you"
