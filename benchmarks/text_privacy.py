@@ -5,6 +5,7 @@
     python -m benchmarks.text_privacy patterns   addresses, cards, phones, secrets
     python -m benchmarks.text_privacy prose      flagged spans per 1,000 words of technical prose
     python -m benchmarks.text_privacy speed      side by side with presidio-analyzer, same model
+    python -m benchmarks.text_privacy session    a whole session, located and redacted
 
 Names are of locales, texts of packages and templates that training never saw. Both sides of the
 speed part run on one core in the same process, on the same texts, with the same spaCy model.
@@ -25,10 +26,12 @@ from benchmarks.text_privacy_data import (
     held_out_examples,
     pattern_examples,
     secret_lines,
+    session_of,
     technical_paragraphs,
 )
 from transforms.privacy.config import load_scrubber_config
 from transforms.privacy.finder import TextFinder
+from transforms.privacy.text import SessionScrubber
 
 _WORD = re.compile(r"[^\W_]+")
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -216,6 +219,22 @@ def speed_part(seconds: float) -> None:
             print(f"  {kind}: {ratio:.1f} x presidio {peer}")
 
 
+def session_part(steps: int = 40, nodes: int = 1200) -> None:
+    """Prints the rate at which a whole DOM-heavy session is located and redacted."""
+    config = load_scrubber_config(None)
+    work, trees = session_of(dom_session(steps, nodes))
+    scrubber = SessionScrubber(TextFinder(config), config, bytes(32))
+    started = time.process_time()
+    values, _ = scrubber.locate(work, trees)
+    located = time.process_time()
+    result = scrubber.redact(work, trees, values)
+    done = time.process_time()
+    size = sum(len(text) for text in result.dom.values()) / 1024
+    print(f"  {steps} snapshots of {nodes} nodes, {size:.0f} KB, {len(values)} values")
+    print(f"  locate {located - started:.2f} s, redact {done - located:.2f} s CPU")
+    print(f"  {size / (done - started):.0f} KB per CPU second, both passes")
+
+
 def _rate(run, texts: Sequence[str]) -> float:
     started = time.process_time()
     run()
@@ -236,16 +255,21 @@ def _fitting(texts: Sequence[str], runner, seconds: float) -> list[str]:
 def main() -> None:
     """Runs the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parts = ("names", "prose", "patterns", "speed")
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=[])
+    parts = ("names", "prose", "patterns", "speed", "session")
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=[], metavar="PART")
     parser.add_argument("--seconds", type=float, default=20.0, help="CPU seconds per slow side")
     args = parser.parse_args()
     for part in args.parts or parts:
-        print(f"== {part}")
+        print(f"== {part}", flush=True)
         if part == "speed":
             speed_part(args.seconds)
         else:
-            {"names": names_part, "prose": prose_part, "patterns": patterns_part}[part]()
+            {
+                "names": names_part,
+                "prose": prose_part,
+                "patterns": patterns_part,
+                "session": session_part,
+            }[part]()
 
 
 if __name__ == "__main__":

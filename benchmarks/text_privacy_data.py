@@ -9,9 +9,12 @@ import re
 import string
 import uuid
 
+from schemas.traces import DomSnapshot, Session, SessionRef, Trace
+from schemas.work import SessionWork
 from tools.ner import prose
 from tools.ner.faker_lists import HELD_OUT, faker_lists
 from tools.ner.generator import Example, Generator
+from transforms.dom import DomNode, DomTree
 from transforms.privacy.lexicon import COMMON, NAMES, TECHNICAL, Lexicon, load_lexicon
 from transforms.privacy.names import BUNDLED
 
@@ -241,3 +244,20 @@ def dom_session(steps: int, nodes: int, seed: int = 606) -> list[list[str]]:
         current = [node() if rng.random() < 0.02 else text for text in current]
         snapshots.append(current)
     return snapshots
+
+
+def session_of(snapshots: list[list[str]]) -> tuple[SessionWork, dict[str, DomTree]]:
+    """A session without events whose snapshots say these texts, and the parsed snapshots."""
+    trees = {}
+    metadata = []
+    for number, texts in enumerate(snapshots):
+        nodes = [
+            DomNode(tag="div", id=f"n{i}", text=text, bounds=(0, i, 100, 1))
+            for i, text in enumerate(texts)
+        ]
+        file = f"dom/{number:04}.json"
+        trees[file] = DomTree(DomNode(tag="body", children=nodes))
+        metadata.append(DomSnapshot(file=file, timestamp_us=number, format="json", size_bytes=1))
+    ref = SessionRef(session_id="s", uri="s", layout="native", size_bytes=1, fingerprint="f")
+    trace = Trace(ref=ref, session=Session(id="s"), dom=tuple(metadata))
+    return SessionWork(ref=ref, key="k", trace=trace), trees

@@ -50,6 +50,7 @@ class FieldRules:
             for rule in config.fields
             if rule.entity == "keep" or rule.entity in config.entities
         )
+        self._roles = EDITABLE_ROLES.union(*(rule.role for rule in self.rules))
         self._of_key = functools.lru_cache(16384)(self._find_key)
         self._of_field = functools.lru_cache(16384)(self._find_field)
 
@@ -82,6 +83,9 @@ class FieldRules:
             value: what it shows; nothing but bullets makes it a password.
         """
         tag, role = (tag or "").lower(), (role or "").lower().replace(" ", "").replace("_", "")
+        ordinary = tag not in EDITABLE_TAGS and role not in self._roles
+        if ordinary and not input_type and not autocomplete:  # nearly every node of a page
+            return "PASSWORD" if not tag and is_bullets(value) else None
         input_type = (input_type or "").lower()
         if input_type in UNTYPED_INPUTS:
             return None

@@ -46,6 +46,14 @@ _JSON_PAIR = re.compile(
 )
 
 
+_NO_TEXT = re.compile(r"<[A-Za-z!/][^<>]{0,2000}>|[\"'][\w\-. $]{1,64}[\"'](?=\s*:)")
+"""Tags and keys, in which names are not looked for."""
+
+
+def _blank(match: re.Match[str]) -> str:
+    return "\n" + " " * (len(match.group()) - 1)
+
+
 class NameSource(Protocol):
     """What finds names, places and organisations."""
 
@@ -147,8 +155,10 @@ class TextFinder:
         return [self._kept(text, found) for text, found in zip(texts, spans)]
 
     def _names(self, pieces: list[str], kind: str) -> list[list[Span]]:
-        if self.names is None or kind in ("id", "code", "typing"):
+        if self.names is None or kind in ("id", "typing"):
             return [[] for _ in pieces]
+        if kind == "code":
+            pieces = [_NO_TEXT.sub(_blank, piece) for piece in pieces]
         if kind != "url":
             return self.names.find_many(pieces, [kind] * len(pieces))
         parts = [

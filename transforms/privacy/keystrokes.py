@@ -8,7 +8,8 @@ Escape, shortcuts).
 
 What is published of the events that go is one row: the first one's, without key, code and text. In
 everything published such a masked run counts as one event, in the ledger too, which stays balanced:
-a count of its keys would be the length of the password.
+a count of its keys would be the length of the password. Where a recorder numbers its events, their
+ids show a gap; they are kept, since everything else refers to them.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ ALONE = 0.9
 LOWER = 0.6
 """What a word in lower case scores at least that is on no list."""
 
-RAISED = {"title": 0.0, "prose": 0.0, "ocr": 0.0, "key": 0.05, "ui": 0.15, "path": 0.1}
+RAISED = {"key": 0.05, "path": 0.1, "code": 0.1, "ui": 0.15}
 """How much more a name must score where the program speaks rather than a person."""
 
 _CUE_BEFORE = re.compile(

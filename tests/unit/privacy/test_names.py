@@ -89,6 +89,37 @@ def test_surrogates_and_other_scripts_keep_their_offsets(finder):
     assert text[span.start : span.end] == "Henrike"
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Письмо от Светлана Калинин пришло", "Светлана"),
+        ("Γράμμα από τον Νίκων Κατσαβός", "Νίκων"),
+        ("担当は山田太郎です", "山田太郎"),
+        ("رسالة من فيصل الخالدي", "فيصل الخالدي"),
+    ],
+)
+def test_listed_names_of_other_scripts(named, text, name):
+    assert any(name in value for value, _ in named(text))
+
+
+def test_other_scripts_are_not_names_by_themselves(named):
+    assert named("Привет, как дела? Сегодня хорошая погода.") == set()
+    assert named("שלום לכולם, מה שלומכם היום") == set()
+    assert named("今日は天気がいいですね") == set()
+
+
+def test_names_in_markup_and_cut_off_json(named):
+    html = '<div class="x"><p>Signed in as <b>Priya Halvorsen</b></p></div>' * 2
+    assert "Priya Halvorsen" in {value for value, _ in named(html, "code")}
+    json = '{"Rose": 1, "from": {"name": "Tomasz Eberle", "mail": "x'
+    assert {value for value, _ in named(json, "code")} == {"Tomasz Eberle"}
+
+
+def test_products_are_not_people(named):
+    for text in ("Olive oil, 500 ml", "Dark chocolate", "Green tea", "Cherry jam, organic"):
+        assert named(text) == set()
+
+
 def test_batches_and_single_texts_agree(config):
     texts = ["Dear Henrike,", "Save", "by Tomasz Eberle", "Dear Henrike,"]
     one, many = TextFinder(config), TextFinder(config)
