@@ -1,10 +1,10 @@
 """The networks of the OCR engine: found in the installed wheels, made smaller by `models build`.
 
 The recogniser of PP-OCRv6 tells 18,710 characters apart, nearly all of them Chinese. Building keeps
-the blank and the Latin ones (its last matrix shrinks sixtyfold) and quantises weights and
-activations to int8, calibrated on lines of text from given frames. Nothing is downloaded, and the
-weights are never committed: they are derived from the wheels on the machine that needs them.
-Workers never build; without built models they use the wheels' own.
+the blank and the Latin ones (its last matrix shrinks sixtyfold), and quantises weights and
+activations of recogniser and detector to int8, calibrated on given frames. Nothing is downloaded,
+and the weights are never committed: they are derived from the wheels on the machine that needs
+them. Workers never build; without built models they use the wheels' own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-RECIPE = 1
+RECIPE = 2
 """Of slicing and quantising; a built model of another recipe is not used."""
 DETECTOR = ("rapidocr_onnxruntime", "ch_PP-OCRv4_det_infer.onnx")
 RECOGNISER = ("rapidocr", "PP-OCRv6_rec_small.onnx")
@@ -28,8 +28,13 @@ INDEX = "models.json"
 KEPT_PUNCTUATION = "–—‘’“”•…€™"
 NOT_KEPT = "×"
 """Was read for x."""
-MAX_CALIBRATION_LINES = 160
+MIN_CALIBRATION_LINES, MAX_CALIBRATION_LINES = 16, 160
 MAX_CALIBRATION_WIDTH = 640
+CALIBRATION_VIEWS = 12
+VIEW_WIDTH, VIEW_HEIGHT = 960, 640
+"""Part of a frame that calibrates the detector."""
+QUANTISED = ["Conv", "MatMul", "Add", "Concat", "MaxPool", "Relu"]
+QUANTISED_IN_DETECTOR = ["Conv", "Add", "Concat", "Relu", "Mul"]
 
 
 class ModelError(Exception):
@@ -65,8 +70,7 @@ def locate_models(folder: Path | None) -> ModelPaths | None:
         return None
     built = _built(folder) if folder is not None else None
     if built is not None:
-        path, digest = built
-        return ModelPaths(detector, path, f"{_sources()}/{RECIPE}/{digest[:16]}")
+        return built
     return ModelPaths(detector, wheel, f"{_sources()}/wheel")
 
 
@@ -104,26 +108,28 @@ def _sources() -> str:
     )
 
 
-def _built(folder: Path) -> tuple[Path, str] | None:
+def _built(folder: Path) -> ModelPaths | None:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        name, digest = str(index["recogniser"]), str(index["sha256"])
         if index["recipe"] != RECIPE or index["sources"] != _sources():
             return None
+        listed = {name: (folder / f["file"], f["sha256"]) for name, f in index["models"].items()}
+        detector, recogniser = listed["detector"], listed["recogniser"]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{folder / INDEX}: unreadable ({type(error).__name__}); delete the folder or run "
             "`tracemill models build` again"
         ) from error
-    path = folder / name
-    if not path.is_file() or _sha256(path) != digest:
-        raise ModelError(
-            f"{path}: missing or not what was built; delete the folder or run "
-            "`tracemill models build` again"
-        )
-    return path, digest
+    for path, digest in (detector, recogniser):
+        if not path.is_file() or _sha256(path) != digest:
+            raise ModelError(
+                f"{path}: missing or not what was built; delete the folder or run "
+                "`tracemill models build` again"
+            )
+    fingerprint = f"{_sources()}/{RECIPE}/{detector[1][:12]}/{recogniser[1][:12]}"
+    return ModelPaths(detector[0], recogniser[0], fingerprint)
 
 
 def _sha256(path: Path) -> str:
@@ -132,50 +138,46 @@ def _sha256(path: Path) -> str:
 
 
 def build_models(frames: Sequence[bytes], folder: Path) -> list[str]:
-    """Builds the small recogniser from the installed wheels; returns the names of the files made.
+    """Builds the small networks from the installed wheels; returns the names of the files made.
 
     The same frames, wheels and machine give the same bytes.
 
     Args:
-      frames: encoded pictures of screens; lines of text in them calibrate the quantisation.
+      frames: encoded pictures of screens, which calibrate the quantisation.
       folder: where the models and their index go; made when it isn't there.
 
     Raises:
-      ModelError: a package is missing, the wheel's network is not what is expected, or the frames
+      ModelError: a package is missing, a wheel's network is not what is expected, or the frames
         hold too little text.
     """
     try:
         import onnx
-        import onnxruntime  # noqa: F401
+        import onnxruntime
     except ImportError as error:
         raise ModelError(
             f"building models needs the package {error.name}; install tracemill[ocr]"
         ) from error
-    source = _in_wheel(*RECOGNISER)
-    if source is None or _in_wheel(*DETECTOR) is None:
+    recogniser, detector = _in_wheel(*RECOGNISER), _in_wheel(*DETECTOR)
+    if recogniser is None or detector is None:
         raise ModelError("building models needs rapidocr and rapidocr-onnxruntime (tracemill[ocr])")
-    lines = _calibration_lines(frames)
+    onnxruntime.set_default_logger_severity(3)
+    views, lines = _calibration(frames)
     folder.mkdir(parents=True, exist_ok=True)
+    models = {}
     with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as work:
-        sliced = Path(work) / "sliced.onnx"
-        model = onnx.load(str(source))
-        onnx.save(slice_to_latin(model), str(sliced))
-        quantised = Path(work) / "quantised.onnx"
-        _quantise(sliced, quantised, lines)
-        digest = _sha256(quantised)
-        name = f"recogniser-{digest[:16]}.onnx"
-        os.replace(quantised, folder / name)
-        index = {
-            "recipe": RECIPE,
-            "sources": _sources(),
-            "recogniser": name,
-            "sha256": digest,
-            "calibration_lines": len(lines),
-        }
+        for name, model, feeds, kinds in (
+            ("detector", onnx.load(str(detector)), views, QUANTISED_IN_DETECTOR),
+            ("recogniser", slice_to_latin(onnx.load(str(recogniser))), lines, QUANTISED),
+        ):
+            built = _quantise(model, Path(work) / name, feeds, kinds)
+            digest = _sha256(built)
+            models[name] = {"file": f"{name}-{digest[:16]}.onnx", "sha256": digest}
+            os.replace(built, folder / models[name]["file"])
+        index = {"recipe": RECIPE, "sources": _sources(), "models": models}
         written = Path(work) / INDEX
         written.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         os.replace(written, folder / INDEX)
-    return [name, INDEX]
+    return [models["detector"]["file"], models["recogniser"]["file"], INDEX]
 
 
 def _is_kept(character: str) -> bool:
@@ -222,8 +224,49 @@ def slice_to_latin(model: Any) -> Any:
     return model
 
 
-def _calibration_lines(frames: Sequence[bytes]) -> list[Any]:
-    """Cuts lines of text out of the frames, as the recogniser gets them, evenly over frames."""
+def fuse_gelu(model: Any) -> int:
+    """Replaces x * (1 + erf(x / sqrt 2)) / 2, five nodes, by one; returns how often.
+
+    onnxruntime does so itself, but no longer finds the pattern once the model is quantised.
+    """
+    from onnx import helper
+
+    graph = model.graph
+    users: dict[str, list[Any]] = {}
+    makers = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+        for name in node.output:
+            makers[name] = node
+    fused = 0
+    for erf in [node for node in graph.node if node.op_type == "Erf"]:
+        chain = [makers.get(erf.input[0]), erf]
+        for kind in ("Add", "Mul", "Mul"):
+            following = users.get(chain[-1].output[0], [])
+            if len(following) != 1 or following[0].op_type != kind:
+                break
+            chain.append(following[0])
+        if len(chain) != 5 or chain[0] is None or chain[0].op_type != "Div":
+            continue
+        source, target = chain[0].input[0], chain[4].output[0]
+        if source not in chain[3].input:
+            continue
+        place = list(graph.node).index(chain[4])
+        node = helper.make_node(
+            "Gelu", [source], [target], name=f"{erf.name}_gelu", domain="com.microsoft"
+        )
+        graph.node.insert(place, node)
+        for part in chain:
+            graph.node.remove(part)
+        fused += 1
+    if fused:
+        model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return fused
+
+
+def _calibration(frames: Sequence[bytes]) -> tuple[list[Any], list[Any]]:
+    """Cuts views and lines of text out of the frames, as the networks get them."""
     import cv2
     import numpy as np
 
@@ -231,14 +274,16 @@ def _calibration_lines(frames: Sequence[bytes]) -> list[Any]:
 
     engine = load_engine(None)
     share = max(4, MAX_CALIBRATION_LINES // max(1, len(frames)))
-    lines = []
+    views, lines = [], []
     for data in frames:
-        if len(lines) >= MAX_CALIBRATION_LINES:
-            break
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             continue
-        image = image[:, :, ::-1]
+        image = image[:VIEW_HEIGHT, :VIEW_WIDTH, ::-1]
+        view = np.full((VIEW_HEIGHT, VIEW_WIDTH, 3), 255, np.uint8)
+        view[: image.shape[0], : image.shape[1]] = image
+        if len(views) < CALIBRATION_VIEWS:
+            views.append(to_network(view)[None])
         boxes = engine.detect(image)
         step = max(1, len(boxes) // share)
         for x0, y0, x1, y1 in boxes[::step][:share]:
@@ -246,15 +291,18 @@ def _calibration_lines(frames: Sequence[bytes]) -> list[Any]:
             width = int(RECOGNISER_HEIGHT * crop.shape[1] / crop.shape[0] / 8) * 8
             width = min(max(32, width), MAX_CALIBRATION_WIDTH)
             lines.append(to_network(cv2.resize(crop, (width, RECOGNISER_HEIGHT)))[None])
-    if len(lines) < 16:
+        if len(lines) >= MAX_CALIBRATION_LINES and len(views) >= CALIBRATION_VIEWS:
+            break
+    if len(lines) < MIN_CALIBRATION_LINES:
         raise ModelError(
-            f"calibration needs frames with at least 16 lines of text, found {len(lines)} in "
-            f"{len(frames)} frames"
+            f"calibration needs frames with at least {MIN_CALIBRATION_LINES} lines of text, found "
+            f"{len(lines)} in {len(frames)} frames"
         )
-    return lines[:MAX_CALIBRATION_LINES]
+    return views, lines[:MAX_CALIBRATION_LINES]
 
 
-def _quantise(source: Path, target: Path, lines: Sequence[Any]) -> None:
+def _quantise(model: Any, work: Path, feeds: Sequence[Any], kinds: list[str]) -> Path:
+    """Returns the file of a quantised network; its own metadata are kept."""
     import onnx
     from onnx import version_converter
     from onnxruntime.quantization import (
@@ -265,34 +313,40 @@ def _quantise(source: Path, target: Path, lines: Sequence[Any]) -> None:
         quantize_static,
     )
 
-    # Per-channel QDQ needs opset 13; the wheel's network has 11.
-    model = onnx.load(str(source))
-    classes = next(p.value for p in model.metadata_props if p.key == "classes")
-    onnx.save(version_converter.convert_version(model, 17), str(source))
-    prepared = source.with_name("prepared.onnx")
-    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+    work.mkdir()
+    metadata = {p.key: p.value for p in model.metadata_props}
     name = model.graph.input[0].name
+    # Per-channel QDQ needs opset 13; the wheels' networks have 11 and 12.
+    onnx.save(version_converter.convert_version(model, 17), str(work / "converted.onnx"))
+    quant_pre_process(
+        str(work / "converted.onnx"), str(work / "prepared.onnx"), skip_symbolic_shape=True
+    )
+    prepared = onnx.load(str(work / "prepared.onnx"))
+    fuse_gelu(prepared)
+    onnx.save(prepared, str(work / "fused.onnx"))
 
-    class Lines(CalibrationDataReader):
+    class Feeds(CalibrationDataReader):
         def __init__(self) -> None:
-            self._lines = iter(lines)
+            self._feeds = iter(feeds)
 
         def get_next(self) -> dict[str, Any] | None:
-            line = next(self._lines, None)
-            return None if line is None else {name: line}
+            feed = next(self._feeds, None)
+            return None if feed is None else {name: feed}
 
     quantize_static(
-        str(prepared),
-        str(target),
-        Lines(),
+        str(work / "fused.onnx"),
+        str(work / "quantised.onnx"),
+        Feeds(),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        op_types_to_quantize=["Conv", "MatMul"],
+        op_types_to_quantize=kinds,
     )
-    model = onnx.load(str(target))
-    del model.metadata_props[:]
-    entry = model.metadata_props.add()
-    entry.key, entry.value = "classes", classes
-    onnx.save(model, str(target))
+    quantised = onnx.load(str(work / "quantised.onnx"))
+    del quantised.metadata_props[:]
+    for key, value in metadata.items():
+        entry = quantised.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.save(quantised, str(work / "quantised.onnx"))
+    return work / "quantised.onnx"

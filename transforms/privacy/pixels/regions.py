@@ -253,11 +253,15 @@ class ValueIndex:
 def _whole_token(text: str, start: int, end: int, found: Found) -> Hit:
     """Takes in the few characters around a reading with errors that belong to the same token."""
     for _ in range(3):
-        if start > 0 and not text[start - 1].isspace():
+        if start > 0 and _same_kind(text[start - 1], text[start]):
             start -= 1
-        if end < len(text) and not text[end].isspace():
+        if end < len(text) and _same_kind(text[end - 1], text[end]):
             end += 1
     return Hit(start, end, found.entity, found.value, "value")
+
+
+def _same_kind(a: str, b: str) -> bool:
+    return (a.isalpha() and b.isalpha()) or (a.isdigit() and b.isdigit())
 
 
 def _has_digits(value: str) -> bool:
