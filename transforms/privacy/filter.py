@@ -7,6 +7,7 @@ redacted. Findings are in clear and stay in memory.
 
 from __future__ import annotations
 
+import re
 import threading
 
 import msgspec
@@ -32,7 +33,12 @@ from transforms.privacy.publish import (
 from transforms.privacy.session_fields import SessionFields
 from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.privacy.snapshots import read_snapshots, sensitive_boxes
-from transforms.privacy.text import SessionScrubber, TextFinder, ordered_events
+from transforms.privacy.text import (
+    NAMED_ENTITIES,
+    SessionScrubber,
+    TextFinder,
+    ordered_events,
+)
 from transforms.privacy.verify import value_digests
 from transforms.session_files import open_session_files
 
@@ -161,7 +167,19 @@ class PrivacyFilter:
 
 def _with_read(values: tuple[Found, ...], read: tuple[Found, ...]) -> tuple[Found, ...]:
     known = {(v.value, v.entity) for v in values}
-    return (*values, *(v for v in read if (v.value, v.entity) not in known))
+    return (*values, *(v for v in read if (v.value, v.entity) not in known and _is_telling(v)))
+
+
+def _is_telling(found: Found) -> bool:
+    """Whether what pixels alone showed is searched for in texts too.
+
+    A name is only when it has two real words: recognisers misread "1 pt" as one now and then, and
+    every "1 pt" of the session would go. Where it was read, it is blurred in any case.
+    """
+    if found.entity not in NAMED_ENTITIES:
+        return True
+    words = re.findall(r"[^\W\d_]{3,}", found.value)
+    return len(words) >= 2
 
 
 _loaded: list[PrivacyFilter] = []
