@@ -58,6 +58,7 @@ CONFIG: dict[str, Any] = {
     "votes": None,  # shares of action answers for n > 1, e.g. [0, 0, 1]: index offset of the action
     "echo_key": False,  # error messages hold the key, as some servers do
     "slow_drip_s": 0.0,  # the body arrives a byte at a time over this long
+    "keep_bodies": False,  # what was received can be read with bodies()
 }
 
 
@@ -75,7 +76,7 @@ class Server:
         self.config = {**CONFIG, **config}
         self.random = random.Random(self.config["seed"])
         self.rows: list[dict[str, Any]] = []
-        self.bodies: dict[str, str] = {}
+        self.bodies: list[str] = []
         self.in_flight = 0
         self.peak = 0
         self.number = 0
@@ -119,6 +120,8 @@ class Server:
         config = self.config
         raw = await request.read()
         row["key"] = hashlib.sha256(raw).hexdigest()[:24]
+        if config["keep_bodies"]:
+            self.bodies.append(raw.decode())
         body = json.loads(raw)
         low, high = config["latency_s"]
         wait = self.random.uniform(low, high)
@@ -306,7 +309,7 @@ class Server:
         return json.dumps(answer)
 
     async def control(self, request: Any) -> Any:
-        """GET /__trace, /__count, /__peak; POST /__reset with a configuration."""
+        """GET /__trace, /__bodies, /__count, /__peak; POST /__reset with a configuration."""
         from aiohttp import web
 
         if request.path == "/__reset":
@@ -316,6 +319,8 @@ class Server:
             return web.json_response({"count": len(self.rows)})
         if request.path == "/__peak":
             return web.json_response({"peak": self.peak})
+        if request.path == "/__bodies":
+            return web.json_response(self.bodies)
         lines = "".join(json.dumps(row) + "\n" for row in self.rows)
         return web.Response(text=lines)
 
@@ -330,6 +335,7 @@ async def serve(config: dict[str, Any]) -> None:
     app.router.add_post("/__reset", server.control)
     app.router.add_get("/__trace", server.control)
     app.router.add_get("/__peak", server.control)
+    app.router.add_get("/__bodies", server.control)
     app.router.add_get("/__count", server.control)
     # handler_cancellation: the slot of a request whose client went away ends at once.
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
@@ -366,6 +372,10 @@ class ModelServer(contextlib.AbstractContextManager):
     def trace(self) -> list[dict[str, Any]]:
         """All requests since the last reset, in order of arrival."""
         return [json.loads(line) for line in self._call("/__trace").splitlines()]
+
+    def bodies(self) -> list[str]:
+        """The raw bodies since the last reset, where ``keep_bodies`` is set."""
+        return json.loads(self._call("/__bodies"))
 
     def count(self) -> int:
         """How many requests have come."""
