@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -306,7 +307,7 @@ class _Reader:
         if "entity" not in parts or len(parts) < 2:
             raise self.fail(node, "a field rule needs 'entity' and at least one thing to match")
         keep = isinstance(parts["entity"], yaml.ScalarNode) and parts["entity"].value == "keep"
-        values = {
+        values: dict[str, Any] = {
             name: frozenset(self.text(x).lower().replace(" ", "") for x in self.items(parts[name]))
             for name in sets
             if name in parts

@@ -38,7 +38,7 @@ def readable(name: str) -> str:
 
 def is_bullets(value: str | None) -> bool:
     """Whether a value is what a masked field shows."""
-    return bool(value) and _BULLETS.fullmatch(value) is not None
+    return value is not None and _BULLETS.fullmatch(value) is not None
 
 
 class FieldRules:

@@ -115,8 +115,9 @@ class TextFinder:
         """
         self._cache.clear()
         self._cached_chars = 0
-        if hasattr(self.names, "forget"):
-            self.names.forget()
+        forget = getattr(self.names, "forget", None)
+        if forget is not None:
+            forget()
 
     def find_certain(self, text: str) -> list[Span]:
         """Returns what is sensitive beyond doubt, whatever kind of text this is; no names.
@@ -187,7 +188,7 @@ class TextFinder:
         spans += self._denied.find(text, folded(text))
         if "@" in text:
             spans += [
-                Span(*match.span(), "EMAIL", "pattern")
+                Span(match.start(), match.end(), "EMAIL", "pattern")
                 for match in EMAIL.finditer(text, timeout=self.config.thresholds.presidio_timeout_s)
             ]
         if kind == "id":

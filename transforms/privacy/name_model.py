@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from spacy.attrs import IS_SPACE, LANG, LOWER, NORM, PREFIX, SHAPE, SUFFIX
@@ -107,6 +108,8 @@ def use_lexicon(nlp: Language, lexicon: Lexicon, unlisted=frozenset()) -> None:
     the model learns not to trust the lists alone.
     """
 
+    vocab: Any = nlp.vocab
+
     def listed(word: str) -> int:
         bits = lexicon.of(word)
         low = word.lower()
@@ -123,13 +126,13 @@ def use_lexicon(nlp: Language, lexicon: Lexicon, unlisted=frozenset()) -> None:
         technical = "t" if bits & TECHNICAL else "-"
         return f"{english}{proper}{technical}{lexicon.sound(word)}"
 
-    for attribute in list(nlp.vocab.lex_attr_getters):
+    for attribute in list(vocab.lex_attr_getters):
         # Every new word is asked for all of them; the model reads these.
         if attribute not in (LOWER, NORM, PREFIX, SUFFIX, SHAPE, LANG, IS_SPACE):
-            del nlp.vocab.lex_attr_getters[attribute]
-    nlp.vocab.lex_attr_getters[LANG] = listed
-    nlp.vocab.lex_attr_getters[PREFIX] = kind
-    for lexeme in nlp.vocab:
+            del vocab.lex_attr_getters[attribute]
+    vocab.lex_attr_getters[LANG] = listed
+    vocab.lex_attr_getters[PREFIX] = kind
+    for lexeme in vocab:
         lexeme.lang = listed(lexeme.text)
         lexeme.prefix_ = kind(lexeme.text)
 
@@ -178,9 +181,11 @@ class NameScores:
     def __init__(self, nlp: Language) -> None:
         """Takes a pipeline of :func:`load_bundled`."""
         self.vocab = nlp.vocab
-        self.embed, self.encode = nlp.get_pipe("tok2vec").model.layers
-        self.output = nlp.get_pipe("name_scorer").model.layers[1]
-        self.labels: tuple[str, ...] = tuple(nlp.get_pipe("name_scorer").labels)
+        tok2vec: Any = nlp.get_pipe("tok2vec")
+        scorer: Any = nlp.get_pipe("name_scorer")
+        self.embed, self.encode = tok2vec.model.layers
+        self.output = scorer.model.layers[1]
+        self.labels: tuple[str, ...] = tuple(scorer.labels)
         self.forget()
 
     def forget(self) -> None:
@@ -198,8 +203,8 @@ class NameScores:
             first = len(self._rows)
             made = self.embed.predict([Doc(self.vocab, words=list(new))])[0]
             self._rows.update(zip(new, range(first, first + len(new))))
-            vectors = self._vectors
-            self._vectors = made if vectors is None else np.concatenate([vectors, made])
+            known = self._vectors
+            self._vectors = made if known is None else np.concatenate([known, made])
         if self._vectors is None:
             return [(tokens, np.zeros((0, len(self.labels)), "f")) for tokens in split]
         rows = self._rows

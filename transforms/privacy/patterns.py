@@ -37,9 +37,10 @@ def keep_off_the_network() -> None:
     """Makes tldextract, which presidio asks for public suffixes, use its packaged snapshot."""
     import tldextract
 
-    inner = importlib.import_module("tldextract.tldextract")
+    inner: Any = importlib.import_module("tldextract.tldextract")
+    outer: Any = tldextract
     inner.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-    tldextract.extract = functools.lru_cache(65536)(inner.TLD_EXTRACTOR.__call__)
+    outer.extract = functools.lru_cache(65536)(inner.TLD_EXTRACTOR.__call__)
 
 
 def load_recognizers(entities: Iterable[str]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from schemas.outcomes import Disposition, Ledger
 from schemas.traces import Event, Trace
@@ -20,9 +21,9 @@ def ordered_events(trace: Trace, dispositions: Sequence[Disposition]) -> list[Ev
 
 def timeline(
     trace: Trace, events: Sequence[Event], dom: Mapping[str, DomTree]
-) -> list[tuple[tuple[int, int, int], str, object]]:
+) -> list[tuple[tuple[int, int, int], str, Any]]:
     """Returns events, requests and snapshots by (time, kind, order); numbering follows it."""
-    items: list[tuple[tuple[int, int, int], str, object]] = []
+    items: list[tuple[tuple[int, int, int], str, Any]] = []
     last = 0
     for number, event in enumerate(events):
         last = max(last, event.timestamp_us)

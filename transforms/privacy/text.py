@@ -88,12 +88,12 @@ class SessionScrubber:
             if value not in states:
                 self._add(found, value, entity, "field")
         for run in runs:
-            entity = fields.of_target(run.target, run.url, run.tab)
+            whole = fields.of_target(run.target, run.url, run.tab)
             readings = [text for text, _ in run.readings()]
-            if entity is not None:
-                counts[f"typed/{entity}"] += 1
+            if whole is not None:
+                counts[f"typed/{whole}"] += 1
                 for text in dict.fromkeys((*readings, *run.values[-1:])):
-                    self._add(found, text, entity_of_value(text, entity), "field")
+                    self._add(found, text, entity_of_value(text, whole), "field")
                 continue
             for text, spans in zip(readings, self.finder.find_many(readings, "key")):
                 for span in without_own_names(text, spans, own_names):
@@ -128,7 +128,7 @@ class SessionScrubber:
         for name in (work.ref.session_id, work.ref.member):
             if name:
                 walk.look_at_files({name: None}, looker)
-        files = {s.file: None for s in (*trace.frames, *trace.dom)}
+        files = dict.fromkeys([f.file for f in trace.frames] + [s.file for s in trace.dom])
         walk.look_at_files(files, looker)
         for event in events:
             looker.typing = event.type in TYPING
