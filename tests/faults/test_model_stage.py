@@ -19,6 +19,7 @@ from transforms.classify.decide import decide
 from transforms.classify.model import client as client_module
 from transforms.classify.model.classifier import ModelClassifier
 from transforms.classify.model.loop import ModelLoop
+from transforms.classify.model.reply import Choice, Reply
 from transforms.classify.model.settings import (
     ConfigurationFault,
     EndpointSettings,
@@ -557,9 +558,7 @@ def test_a_damaged_entry_is_paid_for_once_more(make, server, tmp_path):
 def test_the_loser_of_a_race_hands_on_the_winners_reply(make, server):
     classifier = make(server_={"latency_s": [0.3, 0.3]})
     cache = classifier.asker.forms.replies.cache
-    theirs = client_module.Reply(
-        (client_module.Choice(text='{"evidence": [], "choice": {"action": "none"}}'),)
-    )
+    theirs = Reply((Choice(text='{"evidence": [], "choice": {"action": "none"}}'),))
     put = cache.put
 
     def lose(key, value):

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 
 from transforms.classify.model.client import (
     Endpoint,
-    Reply,
     estimated_tokens,
-    parse_reply,
     retry_after_s,
     with_pictures,
 )
+from transforms.classify.model.reply import Reply, parse_reply
 from transforms.classify.model.settings import (
     ConfigurationFault,
     EndpointSettings,

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.classify.model.client import Choice
 from transforms.classify.model.confidence import (
     alternatives_at,
     combined,
@@ -13,6 +12,7 @@ from transforms.classify.model.confidence import (
     value_span,
     vote_share,
 )
+from transforms.classify.model.reply import Choice
 
 PATH = ("choice", "action")
 

@@ -14,8 +14,9 @@ import msgspec
 
 from schemas.classifications import Usage
 from transforms.classify.model.answers import Unusable
-from transforms.classify.model.client import Choice, Outcome, Pictures, Refused, Reply
+from transforms.classify.model.client import Pictures
 from transforms.classify.model.forms import Forms
+from transforms.classify.model.reply import Choice, Outcome, Refused, Reply
 from transforms.classify.model.requests import RAISED_TOKENS, Form, Question, repair_request
 
 T = TypeVar("T")

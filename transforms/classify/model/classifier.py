@@ -17,7 +17,6 @@ from transforms.classify.model import requests
 from transforms.classify.model.answers import Answer, Unusable, read_answer, read_object
 from transforms.classify.model.asking import Asked, Asker
 from transforms.classify.model.calibration import Calibration
-from transforms.classify.model.client import Choice
 from transforms.classify.model.confidence import (
     alternatives_at,
     combined,
@@ -30,6 +29,7 @@ from transforms.classify.model.forms import Forms
 from transforms.classify.model.loop import ModelLoop
 from transforms.classify.model.merging import Finding, merged
 from transforms.classify.model.pictures import LoadFrame, Sent, frames_around, with_points
+from transforms.classify.model.reply import Choice
 from transforms.classify.model.requests import Question, SuitePrompt
 from transforms.classify.model.settings import ModelSettings
 from transforms.keys import derived_uuid
@@ -78,10 +78,10 @@ class ModelClassifier:
         """Returns the classifications of the segments of one session, in order.
 
         They are asked for at the same time: an answer does not depend on other answers. With
-        ``segments_per_request`` above 1, neighbours share a request.
+        ``segments_per_request`` above 1, neighbours share a request, without pictures.
         """
         size = self.settings.segments_per_request
-        if size > 1 and self._load_frame is None:
+        if size > 1:
             from transforms.classify.model.packing import find_packed
 
             packs = [contexts[i : i + size] for i in range(0, len(contexts), size)]
@@ -176,6 +176,14 @@ class ModelClassifier:
             drawn = await self.asker.sample(asked, sent.pictures(), read, wanted - len(samples))
             samples, usage = (*samples, *drawn[0]), drawn[1]
         return weighed(asked, samples, usage, context.suite)
+
+
+def is_provisional(classification: Classification) -> bool:
+    """Whether a later run may find more: nothing was answered, for want of budget or endpoint."""
+    return any(
+        reason in ("budget", "timeout", "connection", "garbage") or reason.startswith("http_")
+        for reason in classification.reasons
+    )
 
 
 def _read(text: str, suite: Suite, evidence: Evidence) -> Answer | Unusable:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import codecs
 import collections
 import email.utils
 import logging
@@ -27,6 +26,7 @@ import msgspec
 
 from transforms.classify.model.budget import Budget
 from transforms.classify.model.gate import Gate
+from transforms.classify.model.reply import Outcome, Refused, Reply, Unanswered, parse_reply
 from transforms.classify.model.settings import ConfigurationFault, EndpointSettings, read_key
 
 RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
@@ -37,52 +37,6 @@ MAX_RETRY_AFTER_S = 900.0
 CHARACTERS_PER_TOKEN = 3.5
 PICTURE_TOKENS = 1600
 
-
-class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of a reply's answers."""
-
-    text: str
-    finish: str = "stop"
-    refusal: bool = False
-    tokens: tuple[tuple[str, float], ...] = ()
-    """(text, log probability) of each token, where the endpoint gives them."""
-    alternatives: tuple[tuple[tuple[str, float], ...], ...] = ()
-    """For each token, the likeliest tokens in its place."""
-
-
-class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A finished reply, as it is kept in the cache."""
-
-    choices: tuple[Choice, ...]
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """The endpoint refuses this request for what it is; sending it again would not help."""
-
-    status: int
-    code: str
-    parameter: str
-
-    @property
-    def too_long(self) -> bool:
-        """Whether the request is longer than the model's context."""
-        return self.code in ("context_length_exceeded", "string_above_max_length", "too_long")
-
-    @property
-    def filtered(self) -> bool:
-        """Whether a content filter in front of the model refused it."""
-        return self.code in ("content_filter", "content_policy_violation")
-
-
-class Unanswered(msgspec.Struct, frozen=True):
-    """No reply: ``reason`` is budget, or the last fault (http_503, timeout, connection …)."""
-
-    reason: str
-
-
-Outcome = Reply | Refused | Unanswered
 
 Pictures = Mapping[str, tuple[str, bytes]]
 """sha256 → (media type, bytes); a body names a picture as ``sha256:<hex>``."""
@@ -378,47 +332,3 @@ def _with_bytes(part: dict[str, Any], pictures: Pictures) -> dict[str, Any]:
     media_type, data = pictures[part["image_url"]["url"].removeprefix("sha256:")]
     url = f"data:{media_type};base64,{base64.b64encode(data).decode()}"
     return {**part, "image_url": {**part["image_url"], "url": url}}
-
-
-def parse_reply(content: bytes) -> Reply | None:
-    """Reads a chat completion; None when it is none, or holds no choice."""
-    try:
-        data = msgspec.json.decode(content)
-        choices = tuple(_choice(c) for c in data["choices"])
-        usage = data.get("usage") or {}
-        spent = [_whole(usage.get(f"{kind}_tokens")) for kind in ("prompt", "completion")]
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return Reply(choices, *spent) if choices else None
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _choice(data: dict[str, Any]) -> Choice:
-    message = data["message"]
-    text = message.get("content")
-    for call in message.get("tool_calls") or ():
-        text = call["function"]["arguments"]
-        break
-    if isinstance(text, list):  # some endpoints answer in parts
-        text = "".join(p.get("text", "") for p in text)
-    tokens, alternatives = [], []
-    # A character may be spread over tokens: it then belongs to the one that completes it.
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    for token in (data.get("logprobs") or {}).get("content") or ():
-        piece = str(token["token"])
-        if isinstance(token.get("bytes"), list):
-            piece = decoder.decode(bytes(token["bytes"]))
-        tokens.append((piece, float(token["logprob"])))
-        others = token.get("top_logprobs") or ()
-        alternatives.append(tuple((str(o["token"]), float(o["logprob"])) for o in others))
-    finish = data.get("finish_reason") or "stop"
-    return Choice(
-        text=str(text or ""),
-        finish=str(finish),
-        refusal=bool(message.get("refusal")) or finish == "content_filter",
-        tokens=tuple(tokens),
-        alternatives=tuple(alternatives) if any(alternatives) else (),
-    )

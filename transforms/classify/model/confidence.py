@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from schemas.classifications import Candidate
-from transforms.classify.model.client import Choice
+from transforms.classify.model.reply import Choice
 
 
 def value_span(text: str, path: Sequence[str | int]) -> tuple[int, int] | None:

@@ -14,8 +14,9 @@ import time
 import msgspec
 
 from transforms.classify.model.cache import request_key
-from transforms.classify.model.client import Outcome, Pictures, Refused, Reply
+from transforms.classify.model.client import Pictures
 from transforms.classify.model.replies import Replies
+from transforms.classify.model.reply import Outcome, Refused, Reply
 from transforms.classify.model.requests import MAX_TOKENS, STRUCTURES, Form, Question, body_of
 from transforms.classify.model.settings import ConfigurationFault, ModelSettings
 

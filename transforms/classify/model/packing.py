@@ -25,9 +25,9 @@ from transforms.classify.model.answers import (
     salvaged_rows,
 )
 from transforms.classify.model.classifier import CANDIDATES, ModelClassifier, token_confidence
-from transforms.classify.model.client import Choice, Reply
 from transforms.classify.model.evidence import Evidence, gather
 from transforms.classify.model.merging import Finding, added
+from transforms.classify.model.reply import Choice, Reply
 from transforms.classify.model.requests import Question
 
 ASK_MANY = "Which action does each segment carry out? Give one item for each id."

@@ -12,6 +12,7 @@ from schemas.trajectories import Step
 from transforms.classify.classifier import SegmentContext
 from transforms.classify.model.evidence import Evidence
 from transforms.images import ImageDefect, decode_image, probe_image, resize_image
+from transforms.storage import StorageError
 
 MAX_BYTES = 1_200_000
 MAX_SIDE_PX = 2048
@@ -109,7 +110,7 @@ def frames_around(context: SegmentContext, evidence: Evidence, load_frame: LoadF
             continue
         try:
             picture = prepare_picture(load_frame(frame))
-        except FileNotFoundError:
+        except (FileNotFoundError, StorageError):  # withheld, or not to be had: do without
             continue
         if picture is not None:
             frames.append((caption, frame, picture))

@@ -14,7 +14,8 @@ import msgspec
 
 from transforms import storage
 from transforms.classify.model.cache import ReplyCache, request_key
-from transforms.classify.model.client import Endpoint, Outcome, Pictures, Reply
+from transforms.classify.model.client import Endpoint, Pictures
+from transforms.classify.model.reply import Outcome, Reply
 
 _REPLY = msgspec.json.Decoder(Reply)
 

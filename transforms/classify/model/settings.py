@@ -85,6 +85,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Place of the configuration in the run's list (A/B)."""
     provider: str = "OPENAI"
     segments_per_request: int = 1
+    """Above 1, pictures are not sent."""
     calibration: dict[str, Any] | None = None
     """As ``calibration.Calibration`` encodes itself."""
 
