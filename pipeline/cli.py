@@ -20,6 +20,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("pipeline.commands.config", "print a packaged configuration or the options page"),
 }
 
+JOBS = ("run", "replay")
+"""Commands whose other options are Beam's."""
+
 
 def usage() -> str:
     """Returns the help text of the whole command."""
@@ -58,8 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f"; did you mean {close[0]}?" if close else f"; one of {', '.join(COMMANDS)}"
         print(f"tracemill: unknown command {name!r}{hint}", file=sys.stderr)
         return 2
+    from pipeline.stores import use_store_options
+
+    rest = use_store_options(arguments)
     try:
-        return _command(COMMANDS[name][0])(arguments)
+        return _command(COMMANDS[name][0])(arguments if name in JOBS else rest)
     except UsageError as error:
         print(f"tracemill {name}: {error}", file=sys.stderr)
         return 2

@@ -15,10 +15,12 @@ import msgspec
 
 from pipeline.options import Options, UsageError
 from pipeline.settings import RunSettings, resolve
+from pipeline.stores import complete_beam_options
 from schemas.receipts import Receipt, VersionPlan
 from transforms import storage
 from transforms.checkpoints import CheckpointStore
 from transforms.ingest.find import InputError, find_sessions
+from transforms.storage_emulator import skip_credentials
 from transforms.write.manifest import read_manifest
 from transforms.write.plan import plan_version
 
@@ -52,9 +54,12 @@ def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None
     settings = resolve(options)
     with only_run(options.output or ""):
         try:
-            plan = None if anew else finished_plan(settings)
+            found = look_up(settings, anew)
         except InputError as error:
             raise UsageError(str(error)) from None
+        plan = found.plan
+        if report:
+            report.total = found.to_do
         manifest = read_manifest(options.output or "") if plan else None
         if plan and manifest and manifest["version"] == plan.version:
             return Outcome("", plan.version, manifest, False, time.monotonic() - started)
@@ -62,25 +67,38 @@ def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None
     return Outcome(settings.run_id, summary["version"], summary, True, time.monotonic() - started)
 
 
-def finished_plan(settings: RunSettings) -> VersionPlan | None:
-    """Returns the version's plan when every session's result exists already, else None.
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What listing the input says before anything is computed."""
+
+    to_do: int
+    """Sessions whose result does not exist yet."""
+    plan: VersionPlan | None
+    """Of the version, when every result exists."""
+
+
+def look_up(settings: RunSettings, anew: frozenset[str] = frozenset()) -> Found:
+    """Lists the input and looks for finished results; raises InputError.
 
     Needs no Beam: a run with nothing to do answers in the time that listing takes.
     """
     o = settings.options
     store = CheckpointStore(settings.checkpoints)
     receipts: list[Receipt] = []
-    refs = find_sessions(o.input, fingerprint=o.fingerprint)
-    for ref in refs:
+    to_do = 0
+    for ref in find_sessions(o.input, fingerprint=o.fingerprint, exclude=(o.output or "",)):
         session_id = settings.keys.published_id(ref.session_id)
         if session_id in settings.keys.forgotten:
             continue
         key = settings.keys.prepared(ref.session_id, ref.fingerprint, ref.defect)
         receipt = store.receipt("result", settings.keys.result(session_id, key))
-        if receipt is None or receipt.volatile:
-            return None
-        receipts.append(receipt)
-    return plan_version(receipts, settings.writing, int(o.max_shard_mb * 1e6))
+        if receipt is None or receipt.volatile or session_id in anew:
+            to_do += 1
+        else:
+            receipts.append(receipt)
+    if to_do:
+        return Found(to_do, None)
+    return Found(0, plan_version(receipts, settings.writing, int(o.max_shard_mb * 1e6)))
 
 
 def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict[str, Any]:
@@ -110,7 +128,7 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
             raise UsageError(fault) from None
         if o.fail_fast:
             raise
-        raise InfrastructureError(_first_line(error)) from error
+        raise InfrastructureError(_first_line(error, _keep_stack(settings, error))) from error
     summary = _read_summary(run_folder)
     if summary is None:
         raise InfrastructureError(f"{run_folder}: the run ended without a summary")
@@ -137,14 +155,25 @@ def repr_chain(error: BaseException) -> str:
     return "\n".join(parts)
 
 
-def _first_line(error: BaseException) -> str:
+def _keep_stack(settings: RunSettings, error: BaseException) -> str:
+    """Keeps the stack for whoever mends it; privately, because its texts are anybody's."""
+    import traceback
+
+    uri = storage.join(settings.options.private_root, "logs", f"{settings.run_id}.txt")
+    text = "".join(traceback.format_exception(error))
+    with contextlib.suppress(storage.StorageError, OSError):
+        storage.write_bytes(uri, text.encode("utf-8", "replace"), mode=0o600)
+    return uri
+
+
+def _first_line(error: BaseException, stack: str) -> str:
     """Says what went wrong without a record's text: only our own error types speak."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, storage.StorageError | OSError):
             return f"{type(cause).__name__}: {cause}"
         cause = cause.__cause__ or cause.__context__
-    return f"the runner failed with {type(error).__name__}; its log has the stack"
+    return f"the runner failed with {type(error).__name__}; the stack is in {stack}"
 
 
 def beam_options(options: Options) -> Any:
@@ -164,13 +193,18 @@ def beam_options(options: Options) -> Any:
     setup = made.view_as(SetupOptions)
     setup.save_main_session = False
     setup.beam_plugins = [*(setup.beam_plugins or []), "schemas.coders"]
+    complete_beam_options(made)
+    skip_credentials()
     return made
 
 
 def _quiet_beam() -> None:
-    """Beam's warnings about what this job does on purpose only hide its real ones."""
-    for name in ("apache_beam", "root"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    """Beam logs every exception on its way out with its text, which may be anybody's.
+
+    What ends a run is said in one line and kept privately (``_keep_stack``) instead.
+    """
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    logging.getLogger().setLevel(logging.ERROR)
 
 
 def _read_summary(run_folder: str) -> dict[str, Any] | None:

@@ -22,11 +22,12 @@ from transforms.stage import SessionDoFn, count
 
 
 class _ListSessions(beam.DoFn):
-    def __init__(self, patterns: tuple[str, ...], fingerprint: str):
-        self.patterns, self.fingerprint = patterns, fingerprint
+    def __init__(self, patterns: tuple[str, ...], fingerprint: str, output: str):
+        self.patterns, self.fingerprint, self.output = patterns, fingerprint, output
 
     def process(self, unused_impulse: bytes) -> Iterator[bytes]:
-        for ref in find_sessions(self.patterns, fingerprint=self.fingerprint):
+        found = find_sessions(self.patterns, fingerprint=self.fingerprint, exclude=(self.output,))
+        for ref in found:
             yield pack(ref)
 
 
@@ -92,6 +93,8 @@ class FindSessions(beam.PTransform):
 
     patterns: tuple[str, ...]
     fingerprint: str
+    output: str
+    """Never read as input, also where it lies inside a folder that is."""
     checkpoints: str
     keys: CheckpointKeys
     anew: frozenset[str] = frozenset()
@@ -102,7 +105,9 @@ class FindSessions(beam.PTransform):
             begin
             | beam.Impulse()
             | "ListSessions"
-            >> beam.ParDo(_ListSessions(self.patterns, self.fingerprint)).with_output_types(bytes)
+            >> beam.ParDo(
+                _ListSessions(self.patterns, self.fingerprint, self.output)
+            ).with_output_types(bytes)
             | "SpreadSessions" >> Spread()
             | "LookUpCheckpoints"
             >> beam.ParDo(
