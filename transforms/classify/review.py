@@ -2,7 +2,8 @@
 
 ``review/answers.jsonl`` holds one JSON object a line: ``{session_id, segment_id, action,
 parameters?}``. ``action`` is the name of a canonical action, or ``none`` for noise; without
-``parameters`` those that were found stay. A later line about the same segment replaces an earlier.
+``parameters`` those that were found stay, as far as the action has them. A later line about the
+same segment replaces an earlier.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ def answered(
     An answer is checked like a model's: a label that the Suite doesn't have, or a missing required
     parameter, doesn't become right by being typed.
     """
-    parameters = found.parameters if answer.parameters is None else answer.parameters
+    parameters = answer.parameters
+    if parameters is None:
+        declared = {p.name for a in suite.actions if a.name == answer.action for p in a.parameters}
+        parameters = {n: v for n, v in found.parameters.items() if n in declared}
     kept = {e.parameter: e for e in found.evidence}
     evidence = tuple(
         kept[name]

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from schemas.catalogue import ActionParameter, CanonicalAction, Suite
@@ -41,6 +42,12 @@ def test_corrected_parameters_are_evidence_of_the_person():
 
 def test_noise_is_an_answer_too():
     assert answered(FOUND, Answer("x", "seg", "none", {}), SUITE, 0.8).status == "none"
+
+
+def test_parameters_that_were_found_stay_as_far_as_the_action_has_them():
+    found = msgspec.structs.replace(FOUND, parameters={"to": "a@example.org", "folder": "Old"})
+    made = answered(found, Answer("x", "seg", "send"), SUITE, 0.8)
+    assert (made.parameters, made.status) == ({"to": "a@example.org"}, "accepted")
 
 
 def test_an_answer_is_checked_like_a_model():
