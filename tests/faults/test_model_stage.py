@@ -379,6 +379,28 @@ def test_pictures_are_left_out_where_they_are_not_taken(make, server):
     assert 1 <= statuses(server.trace()).count(400) <= 2
 
 
+def test_one_picture_that_is_not_taken_does_not_cost_the_others_theirs(make, server):
+    from tests.unit.classify_model.test_pictures import encoded
+
+    data = encoded(64, 48)
+    classifier = make(
+        server_={"refuse_pictures_of": "b"}, load_frame=lambda frame: data, concurrency=1
+    )
+    found = classify(classifier, list("abcdefgh"), frame="f.png")
+    assert [f.action for f in found] == [expected_action(m, ACTIONS) for m in "abcdefgh"]
+    trace = server.trace()
+    assert statuses(trace).count(400) == 1
+    assert sum(r["pictures"] for r in trace if r["status"] == 200) == 7
+
+
+@pytest.mark.parametrize("config", [{"needs_tokens": 2000}, {"faults": {"refusal": 1.0}}])
+def test_replies_that_tell_nothing_do_not_make_everybody_wait(make, server, config):
+    classifier = make(server_={"latency_s": [0.2, 0.2], **config}, concurrency=16)
+    begun = time.monotonic()
+    classify(classifier, [f"n {i}" for i in range(32)])
+    assert time.monotonic() - begun < 4  # one after the other it would be 6.4 s, or twice that
+
+
 # --- Confidence -----------------------------------------------------------------------------------
 
 

@@ -50,6 +50,7 @@ CONFIG: dict[str, Any] = {
     "drop_logprobs": False,
     "fixed_text": "",  # the text of every answer
     "pictures": True,
+    "refuse_pictures_of": "",  # a marker whose pictures get 400
     "max_prompt_chars": 0,  # above: 400 context_length_exceeded
     "needs_tokens": 0,  # a request with a smaller max_tokens gets a truncated answer
     "reject": [],  # parameter names that get 400 unsupported_parameter
@@ -195,7 +196,9 @@ class Server:
                 self.checked[digest] = answers.schema_fault(schema)
             if fault := self.checked[digest]:
                 return 400, "invalid_json_schema", {}, fault, "response_format"
-        if answers.pictures(body) and not config["pictures"]:
+        named = config["refuse_pictures_of"]
+        bad = bool(named) and named == answers.marker(body)
+        if answers.pictures(body) and (bad or not config["pictures"]):
             return 400, "unsupported_image", {}, "this model takes no images", "messages"
         size = sum(len(json.dumps(m)) for m in body["messages"])
         if config["max_prompt_chars"] and size > config["max_prompt_chars"]:
@@ -236,6 +239,7 @@ class Server:
         text = config["fixed_text"] or answers.answer_for(body, config["steered"])
         prompt = sum(len(json.dumps(m)) for m in body["messages"]) // 4
         row["prompt"] = prompt
+        row["pictures"] = len(answers.pictures(body))
         row["marker"] = answers.marker(body)
         finish, refusal = "stop", None
         limit = body.get("max_tokens") or body.get("max_completion_tokens") or 1 << 30

@@ -9,6 +9,7 @@ same things in the same words, in all its processes.
 from __future__ import annotations
 
 import asyncio
+import collections
 import time
 
 import msgspec
@@ -24,6 +25,7 @@ DEFAULT_VOTES = 5
 """Samples in one request, where an endpoint gives several but no token probabilities."""
 MOST_PROBES = 16
 HEAD_START_S = 0.15
+DOUBTS = 3
 HOPELESS = 3
 """Requests refused in every form before the configuration is held to be wrong."""
 
@@ -47,6 +49,8 @@ class Forms:
         self._following = 0
         """Requests that go ahead in a form under trial: no more than there are slots for them."""
         self._hopeless = 0
+        self._doubts: collections.Counter[str] = collections.Counter()
+        """Requests in a row that told nothing of the form, or that the known form did not fit."""
 
     async def ask(self, question: Question, pictures: Pictures) -> tuple[Outcome, Form]:
         """Returns the outcome and the form it was asked in."""
@@ -76,10 +80,14 @@ class Forms:
                     return await self._probed(key, question, pictures)
                 self._known[key] = form
         outcome = await self.replies.ask(self.body(question, form), pictures)
-        if isinstance(outcome, Refused) and _next(form, outcome, self.settings) is not None:
-            # The endpoint changed its mind since the form was found.
-            async with lock:
-                return await self._probed(key, question, pictures, form)
+        if isinstance(outcome, Refused):
+            other = _next(form, outcome, self.settings)
+            if other is not None:
+                # Something about this request, or the endpoint is not what it was.
+                async with lock:
+                    return await self._probed(key, question, pictures, other)
+        if isinstance(outcome, Reply):
+            self._doubts[key] = 0
         return outcome, form
 
     async def _head_start(self, key: str) -> None:
@@ -107,7 +115,7 @@ class Forms:
     async def _probed(
         self, key: str, question: Question, pictures: Pictures, form: Form | None = None
     ) -> tuple[Outcome, Form]:
-        established = form is not None
+        known = form is not None
         form = form or self._first()
         first_refusal: Refused | None = None
         outcome: Outcome
@@ -122,14 +130,15 @@ class Forms:
                 form = following
             elif isinstance(outcome, Reply):
                 seen = self._seen(question, form, outcome)
-                if seen is None:
-                    return outcome, form
                 if seen == form:
                     self._hopeless = 0
-                    self._known[key] = form
-                    if not established:
-                        data = msgspec.json.encode(form)
-                        await asyncio.to_thread(self.replies.cache.put, key, data)
+                    if known:
+                        self._doubt(key, form)
+                    else:
+                        self._known[key] = await self._kept(key, form)
+                    return outcome, form
+                if seen is None:
+                    self._doubt(key, form)
                     return outcome, form
                 form = seen
             else:
@@ -146,6 +155,22 @@ class Forms:
                 endpoint.check()
         return outcome, form
 
+    def _doubt(self, key: str, form: Form) -> None:
+        """Takes a form as known, for this process, when several requests in a row point to it."""
+        self._doubts[key] += 1
+        if self._doubts[key] >= DOUBTS:
+            self._known[key] = form
+            self._doubts[key] = 0
+
+    async def _kept(self, key: str, form: Form) -> Form:
+        """Keeps a form for later runs; returns the one that is kept, should another be first."""
+        data = msgspec.json.encode(form)
+        kept = await asyncio.to_thread(self.replies.cache.put, key, data)
+        try:
+            return _FORM.decode(kept)
+        except msgspec.DecodeError:
+            return form
+
     def _first(self) -> Form:
         configuration = self.settings.configuration
         field = "max_tokens"
@@ -156,7 +181,7 @@ class Forms:
     def _seen(self, question: Question, form: Form, reply: Reply) -> Form | None:
         """What an ordinary reply shows of the endpoint; None when it is not ordinary."""
         choice = reply.choices[0]
-        if not choice.text or choice.refusal or choice.finish == "length":
+        if not choice.text or choice.refusal:
             return None
         if _gives_tokens(form) and not choice.tokens:
             form = msgspec.structs.replace(form, logprobs=False)
