@@ -21,7 +21,7 @@ from transforms.privacy.pixels.following import follow_pixels, follow_typing
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
 from transforms.privacy.pixels.regions import (
     ValueIndex,
-    find_misread_mail,
+    find_misread,
     hits_by_pattern,
     hits_by_value,
     mail_domains,
@@ -30,6 +30,7 @@ from transforms.privacy.pixels.regions import (
     united,
 )
 from transforms.privacy.pixels.settings import PixelSettings
+from transforms.session_files import DamagedFileError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,8 @@ def locate_regions(
 
     Args:
       frames: of one session (or one run of a very long one), in time order.
-      load: decodes a frame to RGB, uint8, height x width x 3; raises ImageDefect.
+      load: decodes a frame to RGB, uint8, height x width x 3; raises ImageDefect or
+        DamagedFileError.
       find: the text side's recognisers, tolerant of OCR errors.
       values: what text, DOM and events of the session were found to hold.
       dom_boxes: rectangles that DOM or accessibility snapshots give for a frame, in its pixels.
@@ -118,7 +120,7 @@ def _read_pages(
     for frame in frames:
         try:
             image = load(frame)
-        except ImageDefect as defect:
+        except (ImageDefect, DamagedFileError) as defect:
             withheld[frame.file] = defect.code
             counts["ocr/undecodable"] += 1
             continue
@@ -197,7 +199,7 @@ def _regions_of(
 
     def find_once(text: str) -> Sequence[Span]:
         if text not in spans:
-            spans[text] = [*find(text), *find_misread_mail(text, domains)]
+            spans[text] = [*find(text), *find_misread(text, domains)]
         return spans[text]
 
     by_pattern = [hits_by_pattern(page.lines, find_once) for page in pages]

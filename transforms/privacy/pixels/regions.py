@@ -36,11 +36,17 @@ PAD_X = 0.35
 """Of a character's width, left and right."""
 WRAP_CONTEXT = 40
 """Characters before and after the end of a line that are searched together."""
+WRAP_WIDTH = 12
+"""Of a line's height: a shorter one is no line of a paragraph."""
+WORD_GAP = 0.6
+"""Of a line's height: words of one value stand no further apart."""
+NAME_ORIGINS = ("ner", "cue")
 READ_FOR_AT = "aeqgo0©®&"
 COMMON_DOMAINS = frozenset(
     """gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com me.com
     proton.me protonmail.com gmx.de gmx.net web.de aol.com mail.ru qq.com""".split()
 )
+_IBAN = re.compile(r"(?<!\w)[A-Z]{2}[0-9OIlSB]{2} ?(?:[A-Z0-9lo]{4} ?){2,6}[A-Z0-9lo]{1,4}(?!\w)")
 _MAIL_DOMAIN = re.compile(r"@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 _DOTTED = re.compile(r"(?<![\w@/:.-])[\w.+-]+\.[A-Za-z]{2,}(?![\w@])")
 BREAKS = tuple("-_/.@=&?")
@@ -74,27 +80,32 @@ def hits_by_pattern(lines: Sequence[Line], find: Find) -> list[list[Hit]]:
                 if _crosses_no_gap(lines, pieces, span):
                     _add(hits, pieces, text, span)
     for upper, lower in wraps_of(lines):
-        # Inside a token, and between the groups of digits of one number.
-        ends = (lines[upper].text.rpartition(" ")[2], lines[upper].text[-WRAP_CONTEXT:] + " ")
-        begins = (lines[lower].text.partition(" ")[0], lines[lower].text[:WRAP_CONTEXT])
-        for head, tail in zip(ends, begins, strict=True):
+        first = lines[upper]
+        # Cells of a table stand over one another too, but are short.
+        is_long = first.x1 - first.x0 > WRAP_WIDTH * (first.y1 - first.y0)
+        joints = []
+        if is_long or first.text.endswith(BREAKS):
+            joints.append((first.text.rpartition(" ")[2], lines[lower].text.partition(" ")[0]))
+        if is_long:
+            joints.append((first.text[-WRAP_CONTEXT:] + " ", lines[lower].text[:WRAP_CONTEXT]))
+        for head, tail in joints:
             text = head + tail
-            offset = len(lines[upper].text) - len(head.rstrip())
+            offset = len(first.text) - len(head.rstrip())
             pieces = [(upper, -offset, len(head)), (lower, len(head), len(text))]
             for span in find(text):
-                if span.start < len(head.rstrip()) and span.end > len(head):
+                crosses = span.start < len(head.rstrip()) and span.end > len(head)
+                if crosses and span.origin not in NAME_ORIGINS:
                     _add(hits, pieces, text, span)
     return hits
 
 
-def mail_domains(texts: Iterable[str]) -> frozenset[str]:
-    """Returns the domains of all e-mail addresses in some texts."""
-    return COMMON_DOMAINS | {m[1].lower() for text in texts for m in _MAIL_DOMAIN.finditer(text)}
+def find_misread(text: str, domains: frozenset[str]) -> list[Span]:
+    """Finds what recognisers of patterns miss in text from pixels.
 
-
-def find_misread_mail(text: str, domains: frozenset[str]) -> list[Span]:
-    """Finds addresses whose @ was read as a letter, by a domain that others in the session have."""
-    spans = []
+    An IBAN of which one digit is misread has no valid checksum, and the @ of an address may be read
+    as a letter; then the domain tells, if others in the session have it.
+    """
+    spans = [Span(*m.span(), "IBAN") for m in _IBAN.finditer(text)]
     for match in _DOTTED.finditer(text):
         token = match[0].rstrip(".").lower()
         for domain in domains:
@@ -103,6 +114,11 @@ def find_misread_mail(text: str, domains: frozenset[str]) -> list[Span]:
                 spans.append(Span(match.start(), match.start() + len(token), "EMAIL"))
                 break
     return spans
+
+
+def mail_domains(texts: Iterable[str]) -> frozenset[str]:
+    """Returns the domains of all e-mail addresses in some texts."""
+    return COMMON_DOMAINS | {m[1].lower() for text in texts for m in _MAIL_DOMAIN.finditer(text)}
 
 
 def _add(
@@ -153,7 +169,7 @@ def _crosses_no_gap(
     """Whether a span of a row stays within one line or crosses only a gap like a word space."""
     touched = [index for index, start, end in pieces if start < span.end and end > span.start]
     return all(
-        lines[right].x0 - lines[left].x1 < 0.9 * (lines[left].y1 - lines[left].y0)
+        lines[right].x0 - lines[left].x1 < WORD_GAP * (lines[left].y1 - lines[left].y0)
         for left, right in itertools.pairwise(touched)
     )
 
