@@ -88,6 +88,28 @@ def score(
     return first
 
 
+def judged(
+    predictions: Sequence[Prediction],
+    truth: Sequence[Truth],
+    events: Mapping[str, Sequence[EventLine]],
+) -> list[tuple[Prediction, bool]]:
+    """Returns every prediction of the labelled sessions with whether it is right.
+
+    ``none`` is right where it covers no action that was missed.
+    """
+    found: list[tuple[Prediction, bool]] = []
+    for labelled in truth:
+        own = [p for p in predictions if p.session_id == labelled.session_id]
+        lines = events.get(labelled.session_id, ())
+        matches = _matches(labelled, own, lines)
+        found += [(m.prediction, m.right) for m in matches if m.prediction is not None]
+        spans = [_span(m.truth, lines) for m in matches if m.truth and m.prediction is None]
+        for p in own:
+            if p.action == NONE_ACTION:
+                found.append((p, not any(_overlap(p.event_ids, s) >= LEAST_OVERLAP for s in spans)))
+    return found
+
+
 class _Match(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str
     suite: str | None
@@ -115,14 +137,12 @@ def _score_one(
         own = [p for p in predictions if p.session_id == labelled.session_id]
         segments += len(own)
         lines = events.get(labelled.session_id, ())
-        found = _matches(labelled, own, lines)
-        matches += found
-        missed = {id(m.truth) for m in found if m.truth is not None and m.prediction is None}
-        spans = [_span(t, lines) for t in labelled.actions if id(t) in missed]
-        for p in own:
-            if p.action == NONE_ACTION and p.confidence is not None:
-                wrong = any(_overlap(p.event_ids, s) >= LEAST_OVERLAP for s in spans)
-                noise.append((p.confidence, not wrong))
+        matches += _matches(labelled, own, lines)
+        noise += [
+            (p.confidence, right)
+            for p, right in judged(own, [labelled], events)
+            if p.action == NONE_ACTION and p.confidence is not None
+        ]
     suites = sorted({m.suite for m in matches if m.suite})
     result = {**_figures(matches), "segments": segments}
     result["ece_none"] = _calibration_error(noise)

@@ -29,23 +29,28 @@ def evaluate(output: str, truth: str) -> dict[str, Any]:
     their JSON), and ``configurations`` holds each. Raises TruthError or UsageError.
     """
     rows = read_table(output, "classifications").to_pylist()
-    events = read_table(
-        output, "events", ["session_id", "event_id", "type", "timestamp_us", "disposition"]
-    ).to_pylist()
-    sessions = read_table(output, "sessions", ["session_id", "status"]).to_pylist()
-    labelled = read_truth(truth)
-    known = {row["session_id"] for row in sessions}
-    labelled = [
-        msgspec.structs.replace(t, session_id=_published(t.session_id, known, output))
-        for t in labelled
-    ]
-    result = score(
-        [_prediction(row) for row in rows],
-        labelled,
-        _event_lines(events, {t.session_id for t in labelled}),
-    )
+    known = set(read_table(output, "sessions", ["session_id"])["session_id"].to_pylist())
+    labelled = read_labelled(output, truth)
+    events = read_event_lines(output, {t.session_id for t in labelled})
+    result = score([prediction(row) for row in rows], labelled, events)
     result["missing_sessions"] = [t.session_id for t in labelled if t.session_id not in known]
     return result
+
+
+def read_labelled(output: str, truth: str) -> list[Truth]:
+    """Reads a truth file, under the ids that its sessions were published with."""
+    rows = read_table(output, "sessions", ["session_id"])
+    known = set(rows["session_id"].to_pylist())
+    return [
+        msgspec.structs.replace(t, session_id=_published(t.session_id, known, output))
+        for t in read_truth(truth)
+    ]
+
+
+def read_event_lines(output: str, sessions: set[str]) -> dict[str, list[EventLine]]:
+    """Returns the events of some sessions, in the order of time."""
+    columns = ["session_id", "event_id", "type", "timestamp_us", "disposition"]
+    return _event_lines(read_table(output, "events", columns).to_pylist(), sessions)
 
 
 def read_truth(path: str) -> list[Truth]:
@@ -79,7 +84,8 @@ def _published(session_id: str, known: set[str], output: str) -> str:
     return published_session_id(key, session_id)
 
 
-def _prediction(row: Mapping[str, Any]) -> Prediction:
+def prediction(row: Mapping[str, Any]) -> Prediction:
+    """Returns a row of the table ``classifications`` as a prediction."""
     return Prediction(
         session_id=row["session_id"],
         segment_id=row["segment_id"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +16,7 @@ from schemas.catalogue import Catalogue
 from transforms import storage
 from transforms.catalogue import CatalogueError, load_catalogue
 from transforms.checkpoints import CheckpointKeys
+from transforms.classify.calibration import Calibration, CalibrationFile
 from transforms.classify.model.requests import PROMPT_VERSION
 from transforms.classify.model.session import ModelStage
 from transforms.classify.model.settings import (
@@ -51,6 +51,8 @@ class RunSettings:
     privacy: PrivacySettings
     models: tuple[ModelSettings, ...]
     """One per model configuration; none for the offline classifier."""
+    calibrations: tuple[Calibration | None, ...]
+    """One per model configuration; None where confidences stay as they are."""
     answers: dict[str, dict[str, Answer]]
     keys: CheckpointKeys
     writing: str
@@ -114,8 +116,8 @@ class RunSettings:
     def classification(self) -> ClassificationSettings:
         """Who classifies, once per model configuration."""
         makers = tuple(
-            functools.partial(OfflineClassifier, configuration=c)
-            for c in self.options.configurations
+            functools.partial(OfflineClassifier, configuration=c, calibration=calibration)
+            for c, calibration in zip(self.options.configurations, self.calibrations)
         )
         return ClassificationSettings(makers, self.options.min_confidence, self.answers)
 
@@ -178,7 +180,8 @@ def resolve(options: Options) -> RunSettings:
         privacy = privacy_settings(options, catalogue)
         make_private(options.private_root)
         project_key = load_project_key(options.project_key_file)
-        models = model_settings(options)
+        calibrations = load_calibrations(options)
+        models = model_settings(options, calibrations)
         answers = load_answers(options.output or "")
     except (
         AnswerError,
@@ -216,6 +219,7 @@ def resolve(options: Options) -> RunSettings:
         rules=rules,
         privacy=privacy,
         models=models,
+        calibrations=calibrations,
         answers=answers,
         keys=keys,
         writing=stable_hash(version),
@@ -267,16 +271,47 @@ def check_against_catalogue(options: Options, catalogue: Catalogue) -> None:
             raise UsageError(f"--action_tool_map {name}: {options.suite} has {names}")
 
 
-def model_settings(options: Options) -> tuple[ModelSettings, ...]:
+def load_calibrations(options: Options) -> tuple[Calibration | None, ...]:
+    """Returns the calibration of each model configuration; raises UsageError for a wrong file."""
+    configurations = options.configurations
+    if not options.calibration:
+        return (None,) * len(configurations)
+    try:
+        data = storage.read_bytes(options.calibration)
+        file = msgspec.json.decode(data, type=CalibrationFile)
+    except msgspec.MsgspecError:
+        raise UsageError(
+            f"--calibration {options.calibration}: not a file that `tracemill evaluate --fit` made"
+        ) from None
+    names = [model_name(options, c) for c in configurations]
+    found = tuple(file.of(n, c) for n, c in zip(names, configurations))
+    if not any(found):
+        fitted = ", ".join(
+            f"{f.model} {msgspec.json.encode(f.model_configuration).decode()}" for f in file.fitted
+        )
+        raise UsageError(
+            f"--calibration {options.calibration}: it was fitted for {fitted or 'nothing'}, which "
+            f"is no model configuration of this run ({', '.join(sorted(set(names)))})"
+        )
+    return found
+
+
+def model_name(options: Options, configuration: dict[str, Any]) -> str:
+    """Returns the name under which a configuration's classifications are published."""
+    if options.classifier == "offline":
+        return OfflineClassifier.model.name
+    return str(configuration.get("model", options.model))
+
+
+def model_settings(
+    options: Options, calibrations: tuple[Calibration | None, ...]
+) -> tuple[ModelSettings, ...]:
     """Returns how each model configuration is asked; raises ConfigurationFault.
 
     The key is named, never read here: workers read it in ``setup``.
     """
     if options.classifier == "offline":
         return ()
-    calibration = None
-    if options.calibration:
-        calibration = json.loads(storage.read_bytes(options.calibration))
     endpoint = EndpointSettings(
         base_url=options.model_base_url,
         key=options.model_key_file or "env:OPENAI_API_KEY",
@@ -297,9 +332,11 @@ def model_settings(options: Options) -> tuple[ModelSettings, ...]:
             configuration={k: v for k, v in configuration.items() if k != "model"},
             index=number,
             segments_per_request=options.segments_per_request,
-            calibration=calibration,
+            calibration=calibration.to_dict() if calibration else None,
         )
-        for number, configuration in enumerate(options.configurations)
+        for number, (configuration, calibration) in enumerate(
+            zip(options.configurations, calibrations)
+        )
     )
     for settings in made:
         settings.check()

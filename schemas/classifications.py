@@ -75,3 +75,8 @@ class Classification(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tr
     configuration: int = 0
     """Index of the model configuration in the run's list (A/B)."""
     usage: Usage = Usage()
+    said_action: str | None = None
+    """What the classifier itself answered, before a person did; labels are compared with it."""
+    said_confidence: float | None = None
+    """Raw: before calibration and review. None also when nothing was asked."""
+    said_source: str = "none"

@@ -130,6 +130,9 @@ class ClassificationRow(msgspec.Struct, kw_only=True):
     reasons: list[str]
     candidates: str
     raw_event_ids: list[str]
+    said_action: str | None = None
+    said_confidence: float | None = None
+    said_source: str = "none"
 
 
 class ExampleRow(msgspec.Struct, kw_only=True):

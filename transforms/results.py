@@ -87,6 +87,9 @@ def classification_row(
         reasons=list(found.reasons),
         candidates=_json(found.candidates),
         raw_event_ids=raw,
+        said_action=found.said_action,
+        said_confidence=found.said_confidence,
+        said_source=found.said_source,
     )
 
 

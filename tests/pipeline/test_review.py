@@ -1,4 +1,4 @@
-"""The review loop: what waits is in the queue, and an answer there is all that the next run does."""
+"""The review loop: what waits is in the queue, and an answer is all that the next run does."""
 
 from __future__ import annotations
 

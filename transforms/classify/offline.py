@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.catalogue import Model, Suite
 from schemas.classifications import NONE_ACTION, Candidate, Classification
+from transforms.classify.calibration import Calibration, calibrated
 from transforms.classify.classifier import SegmentContext
 from transforms.classify.evidence import SegmentEvidence, SessionFacts, can_submit, gather
 from transforms.classify.hints import expects_change
@@ -38,8 +39,11 @@ class OfflineClassifier:
     )
     prompt_version = f"rules-{VERSION}"
 
-    def __init__(self, configuration: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, configuration: dict[str, Any] | None = None, calibration: Calibration | None = None
+    ) -> None:
         self.configuration = dict(configuration or {})
+        self.calibration = calibration
         self._session: SessionFacts | None = None
         self._suite: Suite | None = None
         self._words: tuple[ActionWords, ...] = ()
@@ -52,7 +56,7 @@ class OfflineClassifier:
         winner, confidence, source = judge(scores, evidence)
         filled = self._filled(context, winner, evidence)
         ranked = sorted(scores, key=lambda s: (-s.hinted, -s.probability, s.action.name))
-        return Classification(
+        found = Classification(
             segment=context.segment,
             action=winner.action.name if winner else NONE_ACTION,
             parameters=filled.values if filled else {},
@@ -66,6 +70,7 @@ class OfflineClassifier:
             model_id=self.model.id,
             model=self.model.name,
         )
+        return calibrated(found, self.calibration)
 
     def _filled(
         self, context: SegmentContext, winner: Score | None, evidence: SegmentEvidence

@@ -12,11 +12,11 @@ import msgspec
 
 from schemas.catalogue import Model, Suite
 from schemas.classifications import Candidate, Classification, Usage
+from transforms.classify.calibration import Calibration, calibrated
 from transforms.classify.classifier import SegmentContext
 from transforms.classify.model import requests
 from transforms.classify.model.answers import Answer, Unusable, read_answer, read_object
 from transforms.classify.model.asking import Asked, Asker
-from transforms.classify.model.calibration import Calibration
 from transforms.classify.model.confidence import (
     alternatives_at,
     combined,
@@ -100,18 +100,15 @@ class ModelClassifier:
             confidence = combined(confidence, answer.grounded, answer.complete)
             if finding.source == "verbal" and (answer.grounded < 1 or not answer.cited):
                 reasons.append("verbal_confidence_only")
-            if confidence is not None and self._calibration is not None:
-                confidence = self._calibration.apply(confidence)
         for reason in reasons:
             self.endpoint.counts[f"reason_{reason}"] += 1
-        return Classification(
+        found = Classification(
             segment=context.segment,
             action=answer.action if answer else None,
             parameters=answer.parameters if answer else {},
             evidence=answer.evidence if answer else (),
             confidence=confidence,
             confidence_source=finding.source,
-            calibrated=self._calibration is not None and confidence is not None,
             status="failed" if finding.failed else "review",
             reasons=tuple(reasons),
             candidates=finding.candidates,
@@ -120,6 +117,7 @@ class ModelClassifier:
             configuration=self.settings.index,
             usage=finding.usage,
         )
+        return calibrated(found, self._calibration)
 
     def prompt(self, suite: Suite) -> SuitePrompt:
         """Returns the parts that all requests about a Suite share."""

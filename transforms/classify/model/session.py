@@ -1,7 +1,7 @@
 """One session through the model: every segment under every model configuration, many at a time.
 
-What ``AsyncWindow`` keeps under way. A session's segments are asked for together; what a person has
-answered in full is not asked for at all.
+What ``AsyncWindow`` keeps under way. A session's segments are asked for together; those that a
+person has answered too: their replies are in the cache, and the answer is a label for them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from schemas.catalogue import Catalogue, Suite
-from schemas.classifications import NONE_ACTION, Classification
+from schemas.classifications import Classification
 from schemas.trajectories import PreparedSession
 from schemas.work import ResultWork
 from transforms import storage
@@ -83,29 +83,17 @@ class ClassifySessions:
         answers: Mapping[str, Answer],
     ) -> list[Classification]:
         contexts = segment_contexts(work.prepared, suite, work.segments)
-        asked = [c for c in contexts if not _is_whole(answers.get(c.segment.id))]
-        said = {c.segment.id: c for c in await classifier.classify_all(asked)}
         made = []
-        for context in contexts:
-            answer = answers.get(context.segment.id)
-            found = said.get(context.segment.id)
-            if found is not None:
-                found = msgspec.structs.replace(found, configuration=number)
-            if answer is None:
-                assert found is not None
+        for said in await classifier.classify_all(contexts):
+            found = msgspec.structs.replace(said, configuration=number)
+            answer = answers.get(found.segment.id)
+            if answer is not None:
+                found = answered(found, answer, suite, self.stage.min_confidence)
+            else:
                 failed = found.status == "failed"
                 found = decide(found, suite, self.stage.min_confidence)
                 if failed and found.status == "review":
                     found = msgspec.structs.replace(found, status="failed")
-            else:
-                nothing = Classification(
-                    segment=context.segment,
-                    action=None,
-                    model_id=classifier.model.id,
-                    model=classifier.model.name,
-                    configuration=number,
-                )
-                found = answered(found or nothing, answer, suite, self.stage.min_confidence)
             made.append(found)
         return made
 
@@ -116,11 +104,6 @@ class ClassifySessions:
             for name, number in endpoint.take_counts().items():
                 counts[name] = counts.get(name, 0) + number
         return counts
-
-
-def _is_whole(answer: Answer | None) -> bool:
-    """Whether an answer leaves nothing to find out; one without parameters keeps those found."""
-    return answer is not None and (answer.parameters is not None or answer.action == NONE_ACTION)
 
 
 def with_thoughts(prepared: PreparedSession, thoughts: Mapping[int, str]) -> PreparedSession:

@@ -1,11 +1,14 @@
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.classify.model.calibration import (
+from schemas.classifications import Classification, Segment
+from transforms.classify.calibration import (
     Calibration,
+    calibrated,
     expected_calibration_error,
     fit,
     fit_isotonic,
@@ -47,17 +50,53 @@ def test_calibrations_are_monotone_and_within_0_and_1(labels, how):
     assert points == sorted(points)
 
 
-def test_few_labels_that_are_all_right_give_no_certainty():
+def test_few_labels_move_a_confidence_only_a_little():
     calibration = fit_platt([0.9, 0.95, 0.99], [True, True, True])
-    assert calibration.apply(0.99) < 0.9
+    assert calibration.apply(0.95) == pytest.approx(0.95, abs=0.02)
+    assert fit_platt([0.95], [False]).apply(0.95) > 0.2
     assert fit_isotonic([0.9], [True]).apply(0.9) == pytest.approx(2 / 3, abs=1e-6)
 
 
 def test_confidence_that_falls_with_truth_is_no_information():
     raw = [0.1] * 50 + [0.9] * 50
     calibration = fit_platt(raw, [True] * 50 + [False] * 50)
-    assert calibration.kind == "constant"
-    assert calibration.apply(0.1) == calibration.apply(0.9) == pytest.approx(0.5, abs=0.01)
+    assert calibration.slope == 0
+    assert calibration.apply(0.1) == calibration.apply(0.9) == pytest.approx(0.5, abs=0.02)
+
+
+def test_groups_are_calibrated_apart_and_strangers_as_all():
+    rng = random.Random(5)
+    raw = [rng.uniform(0.4, 0.9) for _ in range(600)]
+    groups = ["none" if i % 2 else "verbal" for i in range(600)]
+    right = [rng.random() < (0.95 if g == "none" else r - 0.2) for r, g in zip(raw, groups)]
+    calibration = fit(raw, right, groups)
+    assert calibration.apply(0.7, "none") > 0.88
+    assert calibration.apply(0.7, "verbal") < 0.6
+    assert (
+        calibration.apply(0.7, "verbal") < calibration.apply(0.7) < calibration.apply(0.7, "none")
+    )
+
+
+def test_the_order_of_labels_does_not_matter():
+    raw, right = overconfident(200, 3)
+    pairs = list(zip(raw, right))
+    random.Random(1).shuffle(pairs)
+    assert fit(raw, right) == fit(*map(list, zip(*pairs)))
+
+
+def test_what_was_said_stays_beside_what_it_is_worth():
+    segment = Segment(id="s", task=0, step_indices=(0,), first_event_id="a", last_event_id="b")
+    found = Classification(
+        segment=segment, action="send", confidence=0.9, confidence_source="verbal"
+    )
+    plain = calibrated(found, None)
+    assert (plain.confidence, plain.calibrated, plain.said_confidence) == (0.9, False, 0.9)
+    made = calibrated(found, fit_platt([0.9] * 100, [True] * 50 + [False] * 50))
+    assert made.confidence == pytest.approx(0.5, abs=0.03)
+    assert (made.calibrated, made.said_confidence, made.said_action) == (True, 0.9, "send")
+    for odd in (None, float("nan"), 1.5, True):
+        said = calibrated(msgspec.structs.replace(found, confidence=odd), fit_platt([0.9], [True]))
+        assert not said.calibrated and said.confidence is odd
 
 
 def test_it_survives_json():
