@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("pipeline.commands.replay", "compute the failed sessions again"),
     "gc": ("pipeline.commands.gc", "delete old versions and what nothing needs any more"),
     "forget": ("pipeline.commands.forget", "remove sessions from an output, everywhere"),
+    "scan": ("pipeline.commands.scan", "search a finished output for personal data"),
     "models": ("pipeline.commands.models", "build the small OCR networks, or show which are used"),
     "config": ("pipeline.commands.config", "print a packaged configuration or the options page"),
 }

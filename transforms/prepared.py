@@ -169,6 +169,19 @@ def read_audit(checkpoint: Checkpoint) -> list[Audit]:
     return msgspec.msgpack.decode(checkpoint.sections.get("audit", b"\x90"), type=list[Audit])
 
 
+def _published_audit(row: Audit, session_id: str, ledger: Ledger) -> Audit:
+    """Returns an audit row whose event counts are the published ones.
+
+    A masked run of key events counts as one; the true number would tell a password's length.
+    """
+    changed: dict[str, Any] = {"session_id": session_id}
+    if row.stage == "ReadTraces" and row.records_out:
+        changed["records_out"] = ledger.raw
+    if row.stage == "NormalizeEvents" and row.records_in:
+        changed["records_in"] = ledger.raw
+    return msgspec.structs.replace(row, **changed)
+
+
 class _WritePrepared(beam.DoFn):
     def __init__(self, root: str, private: str, keys: CheckpointKeys, keep_raw: bool):
         self.root, self.private, self.keys, self.keep_raw = root, private, keys, keep_raw
@@ -183,7 +196,7 @@ class _WritePrepared(beam.DoFn):
             prepared = failed_session(work, session_id)
         prepared = msgspec.structs.replace(
             prepared,
-            audit=tuple(msgspec.structs.replace(a, session_id=session_id) for a in work.audit),
+            audit=tuple(_published_audit(a, session_id, prepared.ledger) for a in work.audit),
         )
         rows = () if work.failed else work.event_rows
         yield pack(self.write(work, prepared, rows))
