@@ -9,6 +9,7 @@ from pipeline.options import Options, Parser, UsageError, add_arguments, parse
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("pipeline.commands.run", "turn sessions into a dataset"),
+    "plan": ("pipeline.commands.plan", "say what a run would ask and cost, before it does"),
     "validate": ("pipeline.commands.validate", "read sessions and say what is wrong with them"),
     "status": ("pipeline.commands.status", "say how sessions and examples of an output stand"),
     "evaluate": ("pipeline.commands.evaluate", "compare an output with labelled truth"),

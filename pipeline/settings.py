@@ -172,16 +172,21 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
-def resolve(options: Options) -> RunSettings:
-    """Loads and checks every file that the options name; raises UsageError."""
+def resolve(options: Options, dry: bool = False) -> RunSettings:
+    """Loads and checks every file that the options name; raises UsageError.
+
+    ``dry``: nothing is written, and no key is needed; without a project key nothing can have been
+    done before.
+    """
     try:
         catalogue = load_catalogue(options.suite or "")
         rules = load_network_rules(options.network_rules)
         privacy = privacy_settings(options, catalogue)
-        make_private(options.private_root)
-        project_key = load_project_key(options.project_key_file)
+        project_key = _project_key(options, dry)
         calibrations = load_calibrations(options)
         models = model_settings(options, calibrations)
+        if models and not dry:
+            read_key(models[0].endpoint.key)
         answers = load_answers(options.output or "")
     except (
         AnswerError,
@@ -225,6 +230,18 @@ def resolve(options: Options) -> RunSettings:
         writing=stable_hash(version),
         config_hash=stable_hash(prepared, result, version),
     )
+
+
+def _project_key(options: Options, dry: bool) -> bytes:
+    if not dry:
+        make_private(options.private_root)
+        return load_project_key(options.project_key_file)
+    try:
+        return load_project_key(options.project_key_file, create=False)
+    except ProjectKeyError:
+        if options.privacy_key_file:
+            raise
+        return bytes(32)
 
 
 def privacy_settings(options: Options, catalogue: Catalogue) -> PrivacySettings:
@@ -340,7 +357,6 @@ def model_settings(
     )
     for settings in made:
         settings.check()
-    read_key(endpoint.key)
     return made
 
 
