@@ -13,10 +13,15 @@ from typing import Any
 
 IDENTITY = ("project", "impersonate_service_account")
 VARIABLES = {
-    "s3_endpoint_url": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-    "s3_region_name": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "s3_endpoint_url": "AWS_ENDPOINT_URL",
+    "s3_region_name": "AWS_DEFAULT_REGION",
+    "s3_access_key_id": "AWS_ACCESS_KEY_ID",
+    "s3_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "s3_session_token": "AWS_SESSION_TOKEN",
 }
-"""Sent to workers, which have another environment; keys never are."""
+"""Options that boto3 takes from the environment too, which worker processes here inherit."""
+SENT = ("s3_endpoint_url", "s3_region_name")
+"""Sent from the environment to workers elsewhere; keys never are."""
 
 
 def use_store_options(arguments: Sequence[str]) -> list[str]:
@@ -33,6 +38,9 @@ def use_store_options(arguments: Sequence[str]) -> list[str]:
             parser.add_argument(f"--{name}")
     given, rest = parser.parse_known_args(list(arguments))
     use_options(vars(given))
+    for name, variable in VARIABLES.items():
+        if value := getattr(given, name):
+            os.environ[variable] = value
     return rest
 
 
@@ -41,7 +49,7 @@ def complete_beam_options(made: Any) -> None:
     from apache_beam.options.pipeline_options import S3Options
 
     s3 = made.view_as(S3Options)
-    for name, variables in VARIABLES.items():
-        value = next((os.environ[v] for v in variables if os.environ.get(v)), None)
+    for name in SENT:
+        value = os.environ.get(VARIABLES[name])
         if getattr(s3, name) is None and value:
             setattr(s3, name, value)

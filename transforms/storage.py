@@ -1,10 +1,10 @@
 """Files, wherever they lie: local paths, ``gs://`` and ``s3://``, with the guarantees needed.
 
 A file appears whole or not at all: locally through a temporary file, fsync and rename; object
-stores make an object visible only when its upload is closed. Two writes are conditional, because
-Beam's file systems have no create-if-absent: :func:`put_if_absent` (first writer wins) and
-:func:`replace_if_unchanged` (compare and swap). Transient errors are retried here, because the
-in-process runner retries nothing. Local paths never import Beam.
+stores make an object visible only when its upload is complete. Two writes are conditional:
+:func:`put_if_absent` (first writer wins) and :func:`replace_if_unchanged` (compare and swap).
+Transient errors are retried here, because the in-process runner retries nothing. Nothing here
+imports Beam; object stores are spoken to by ``transforms.object_stores``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import random
+import re
 import shutil
 import stat
 import tempfile
@@ -26,8 +28,11 @@ import msgspec
 
 T = TypeVar("T")
 
+_HOPELESS = ("DefaultCredentialsError", "NoCredentialsError", "NoRegionError", "ImportError")
+"""Errors of the stores' clients that no retry helps against."""
 RETRIES = 5
 FIRST_BACKOFF_S = 0.2
+FIRST_READ_BYTES = 64 << 10
 
 
 class StorageError(Exception):
@@ -69,14 +74,20 @@ def name_of(uri: str) -> str:
     return uri.rstrip("/").rsplit("/", 1)[-1]
 
 
-def _filesystem(uri: str):
-    from apache_beam.io.filesystems import FileSystems
+def _store(uri: str):
+    from transforms.object_stores import store_of
 
-    return FileSystems.get_filesystem(uri)
+    return store_of(scheme(uri))
+
+
+def _missing(uri: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "no such object", uri)
 
 
 def _is_transient(error: BaseException) -> bool:
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | FileExistsError):
+        return False
+    if type(error).__name__ in _HOPELESS:
         return False
     if isinstance(error, OSError) and error.errno in (
         errno.ENOSPC,
@@ -92,7 +103,7 @@ def _retried(what: str, uri: str, call: Callable[[], T]) -> T:
     for attempt in range(RETRIES):
         try:
             return call()
-        except FileNotFoundError:
+        except (FileNotFoundError, StorageError):
             raise
         except Exception as error:  # any client library's error type may arrive here
             if attempt == RETRIES - 1 or not _is_transient(error):
@@ -105,30 +116,41 @@ def exists(uri: str) -> bool:
     """Whether a file (or a local folder) is there."""
     if is_local(uri):
         return local_path(uri).exists()
-    return _retried("look for", uri, lambda: _filesystem(uri).exists(uri))
+    return _retried("look for", uri, lambda: _store(uri).exists(uri))
 
 
 def open_read(uri: str) -> BinaryIO:
     """Opens a file for reading bytes; raises FileNotFoundError when it isn't there."""
     if is_local(uri):
         return open(local_path(uri), "rb")
-    from apache_beam.io.filesystem import CompressionTypes
+    from transforms.object_stores import Missing, RangedFile
 
-    return _retried(
-        "open",
-        uri,
-        lambda: _filesystem(uri).open(uri, compression_type=CompressionTypes.UNCOMPRESSED),
-    )
+    def call() -> RangedFile:
+        try:
+            return _store(uri).open(uri)
+        except Missing:
+            raise _missing(uri) from None
+
+    opened = _retried("open", uri, call)
+    fetch = opened.fetch
+    opened.fetch = lambda start, end: _retried("read", uri, lambda: fetch(start, end))
+    return io.BufferedReader(opened, FIRST_READ_BYTES)  # type: ignore[return-value]
 
 
 def read_bytes(uri: str, limit: int | None = None) -> bytes:
     """Reads a whole file, or its first ``limit`` bytes."""
-
-    def call() -> bytes:
+    if is_local(uri):
         with open_read(uri) as f:
             return f.read() if limit is None else f.read(limit)
+    from transforms.object_stores import Missing
 
-    return call() if is_local(uri) else _retried("read", uri, call)
+    def call() -> bytes:
+        try:
+            return _store(uri).read(uri, limit)
+        except Missing:
+            raise _missing(uri) from None
+
+    return _retried("read", uri, call)
 
 
 def walk(root: str, follow_links: bool = False) -> Iterator[FileStat]:
@@ -151,41 +173,47 @@ def walk(root: str, follow_links: bool = False) -> Iterator[FileStat]:
                     yield FileStat(full, s.st_size, str(s.st_mtime_ns))
         return
     prefix = root.rstrip("/")
-    seen = False
-    for meta in _listed(prefix + "/**"):
-        seen = True
-        yield meta
-    if not seen:
-        yield from _listed(prefix)
+    below = _listed(prefix + "/")
+    yield from below or [s for s in _listed(prefix) if s.uri == prefix]
 
 
-def _listed(pattern: str) -> list[FileStat]:
-    def call() -> list[FileStat]:
-        (found,) = _filesystem(pattern).match([pattern])
-        stats = []
-        for meta in found.metadata_list:
-            token = getattr(meta, "last_updated_in_seconds", None)
-            stats.append(FileStat(meta.path, meta.size_in_bytes, str(token)))
-        return sorted(stats)
-
-    return _retried("list", pattern, call)
+def _listed(prefix: str) -> list[FileStat]:
+    """Returns the objects whose URI begins with ``prefix``, sorted."""
+    return _retried("list", prefix, lambda: sorted(_store(prefix).listed(prefix)))
 
 
 def glob(pattern: str) -> list[str]:
-    """Returns the URIs (folders too, locally) that match a glob, sorted; no match is an empty list.
+    """Returns the URIs (folders too) that match a glob, sorted; no match is an empty list.
 
     On object stores, where there are no folders, the "folders" are the distinct prefixes at the
-    pattern's depth.
+    pattern's depth; ``**`` there matches objects alone.
     """
     if is_local(pattern):
         import glob as local_glob
 
         return sorted(local_glob.glob(str(local_path(pattern)), recursive=True))
-    depth = pattern.rstrip("/").count("/")
     pattern = pattern.rstrip("/")
-    found = {"/".join(s.uri.split("/")[: depth + 1]) for s in _listed(pattern + "/**")}
-    found.update(s.uri for s in _listed(pattern))
-    return sorted(found)
+    matches = _glob_expression(pattern).fullmatch
+    fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    uris = (s.uri for s in _listed(fixed))
+    if "**" not in pattern:
+        depth = pattern.count("/") + 1
+        uris = ("/".join(uri.split("/")[:depth]) for uri in uris)
+    return sorted({uri for uri in uris if matches(uri)})
+
+
+def _glob_expression(pattern: str) -> re.Pattern[str]:
+    pieces = []
+    for piece in re.split(r"(\*\*/?|\*|\?|\[[^]/]+\])", pattern):
+        if piece.startswith("**"):
+            pieces.append("(?:.*/)?" if piece.endswith("/") else ".*")
+        elif piece in ("*", "?"):
+            pieces.append("[^/]" + piece.replace("?", ""))
+        elif piece.startswith("["):
+            pieces.append("[" + piece[1:].replace("!", "^", 1 if piece[1] == "!" else 0))
+        else:
+            pieces.append(re.escape(piece))
+    return re.compile("".join(pieces), re.DOTALL)
 
 
 def make_folder(uri: str, mode: int = 0o777) -> None:
@@ -213,18 +241,14 @@ def atomic_writer(uri: str, mode: int | None = None) -> Iterator[BinaryIO]:
                 os.unlink(temporary)
             raise
         return
-    # A remote writer that is closed makes its object visible, even after an exception inside the
-    # block: so bytes are spooled first and uploaded only when they are complete.
+    # Spooled first and uploaded only when it is complete: nothing half is ever visible.
     with tempfile.SpooledTemporaryFile(max_size=64 << 20) as spool:
         yield spool  # type: ignore[misc]
+        size = spool.tell()
 
         def upload() -> None:
-            from apache_beam.io.filesystem import CompressionTypes
-
             spool.seek(0)
-            target = _filesystem(uri).create(uri, compression_type=CompressionTypes.UNCOMPRESSED)
-            with target:
-                shutil.copyfileobj(spool, target, 1 << 20)
+            _store(uri).upload(uri, spool, size)
 
         _retried("write", uri, upload)
 
@@ -255,13 +279,11 @@ def put_if_absent(uri: str, data: bytes, mode: int | None = None) -> bool:
     """Creates a file only if it isn't there; returns whether this call created it.
 
     Atomic on every storage: a link locally, ``if_generation_match=0`` on GCS, ``If-None-Match: *``
-    on S3. Of two racing writers exactly one gets True.
+    on S3. Of two racing writers at most one gets True. On an object store a request whose answer
+    was lost can make False of a success: callers look at what is there.
     """
-    kind = scheme(uri)
-    if kind == "gs":
-        return _gcs_upload(uri, data, generation=0)
-    if kind == "s3":
-        return _s3_upload(uri, data, {"IfNoneMatch": "*"})
+    if not is_local(uri):
+        return _upload_if(uri, data, "")
     path = local_path(uri)
     if path.exists():
         return False
@@ -288,11 +310,16 @@ def put_if_absent(uri: str, data: bytes, mode: int | None = None) -> bool:
 
 def read_with_version(uri: str) -> tuple[bytes | None, str]:
     """Returns (content, token) for :func:`replace_if_unchanged`; (None, "") when it isn't there."""
-    kind = scheme(uri)
-    if kind == "gs":
-        return _gcs_read(uri)
-    if kind == "s3":
-        return _s3_read(uri)
+    if not is_local(uri):
+        from transforms.object_stores import Missing
+
+        def call() -> tuple[bytes | None, str]:
+            try:
+                return _store(uri).read_with_version(uri)
+            except Missing:
+                return None, ""
+
+        return _retried("read", uri, call)
     try:
         data = read_bytes(uri)
     except FileNotFoundError:
@@ -302,11 +329,8 @@ def read_with_version(uri: str) -> tuple[bytes | None, str]:
 
 def replace_if_unchanged(uri: str, data: bytes, version: str) -> bool:
     """Replaces a file only if it is still what ``read_with_version`` returned; returns success."""
-    kind = scheme(uri)
-    if kind == "gs":
-        return _gcs_upload(uri, data, generation=int(version or 0))
-    if kind == "s3":
-        return _s3_upload(uri, data, {"IfMatch": version} if version else {"IfNoneMatch": "*"})
+    if not is_local(uri):
+        return _upload_if(uri, data, version)
     path = local_path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(f".{path.name}.lock"), "a+b") as lock:
@@ -324,92 +348,17 @@ def _content_token(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _split_bucket(uri: str) -> tuple[str, str]:
-    bucket, _, name = uri.partition("://")[2].partition("/")
-    return bucket, name
-
-
-def _gcs_bucket(bucket: str):
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage as gcs
-
-    if os.environ.get("STORAGE_EMULATOR_HOST"):
-        client = gcs.Client(project="local", credentials=AnonymousCredentials())
-    else:
-        client = gcs.Client()
-    return client.bucket(bucket)
-
-
-def _gcs_upload(uri: str, data: bytes, generation: int) -> bool:
-    from google.api_core.exceptions import PreconditionFailed
-
-    bucket, name = _split_bucket(uri)
+def _upload_if(uri: str, data: bytes, version: str) -> bool:
+    from transforms.object_stores import Changed
 
     def call() -> bool:
         try:
-            _gcs_bucket(bucket).blob(name).upload_from_string(data, if_generation_match=generation)
-        except PreconditionFailed:
+            _store(uri).upload_if(uri, data, version)
+        except Changed:
             return False
         return True
 
     return _retried("create", uri, call)
-
-
-def _gcs_read(uri: str) -> tuple[bytes | None, str]:
-    from google.api_core.exceptions import NotFound
-
-    bucket, name = _split_bucket(uri)
-
-    def call() -> tuple[bytes | None, str]:
-        blob = _gcs_bucket(bucket).blob(name)
-        try:
-            data = blob.download_as_bytes()
-        except NotFound:
-            return None, ""
-        return data, str(blob.generation)
-
-    return _retried("read", uri, call)
-
-
-def _s3_client():
-    import boto3
-
-    # The same variables that boto3 documents; an endpoint makes emulators and other vendors work.
-    return boto3.client("s3", endpoint_url=os.environ.get("AWS_ENDPOINT_URL") or None)
-
-
-def _s3_upload(uri: str, data: bytes, condition: dict[str, str]) -> bool:
-    from botocore.exceptions import ClientError
-
-    bucket, name = _split_bucket(uri)
-
-    def call() -> bool:
-        try:
-            _s3_client().put_object(Bucket=bucket, Key=name, Body=data, **condition)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
-                return False
-            raise
-        return True
-
-    return _retried("create", uri, call)
-
-
-def _s3_read(uri: str) -> tuple[bytes | None, str]:
-    from botocore.exceptions import ClientError
-
-    bucket, name = _split_bucket(uri)
-
-    def call() -> tuple[bytes | None, str]:
-        try:
-            reply = _s3_client().get_object(Bucket=bucket, Key=name)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None, ""
-            raise
-        return reply["Body"].read(), reply["ETag"]
-
-    return _retried("read", uri, call)
 
 
 def delete(uri: str) -> None:
@@ -424,4 +373,4 @@ def delete(uri: str) -> None:
         return
     targets = [s.uri for s in walk(uri)]
     if targets:
-        _retried("delete", uri, lambda: _filesystem(uri).delete(targets))
+        _retried("delete", uri, lambda: _store(uri).delete(targets))
