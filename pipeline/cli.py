@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("pipeline.commands.validate", "read sessions and say what is wrong with them"),
     "status": ("pipeline.commands.status", "say how sessions and examples of an output stand"),
     "evaluate": ("pipeline.commands.evaluate", "compare an output with labelled truth"),
+    "compare": ("pipeline.commands.compare", "set the model configurations of a run side by side"),
     "failures": ("pipeline.commands.failures", "list, group or show the failures of an output"),
     "replay": ("pipeline.commands.replay", "compute the failed sessions again"),
     "gc": ("pipeline.commands.gc", "delete old versions and what nothing needs any more"),
@@ -22,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("pipeline.commands.config", "print a packaged configuration or the options page"),
 }
 
-JOBS = ("run", "replay")
+JOBS = ("run", "replay", "plan")
 """Commands whose other options are Beam's."""
 
 

@@ -8,7 +8,6 @@ tokens are a guess, with the limit that the endpoint is given as the most.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -131,28 +130,17 @@ def _count(made: Plan, settings: RunSettings, store: CheckpointStore, ref: Sessi
 
 def _estimated(settings: RunSettings, ref: SessionRef, session_id: str) -> PreparedSession:
     """The session as it is recorded: not scrubbed, so it must not leave this process."""
-    from transforms.dom import DomDefect
     from transforms.normalize.coalesce import normalize_events
     from transforms.normalize.match import match_observations
-    from transforms.normalize.observe import read_dom
-    from transforms.session_files import DamagedFileError, open_session_files
+    from transforms.snapshots import session_snapshots
 
     trace = read_trace(ref, settings.limits, settings.rules)
     session = msgspec.structs.replace(trace.session, id=session_id)
     if trace.failed:
         return PreparedSession(session=session, failures=trace.failures)
-    files = open_session_files(ref)
-
-    @functools.lru_cache(maxsize=8)
-    def dom(key: str) -> Any:
-        try:
-            return read_dom(files, snapshots[key])
-        except (DomDefect, DamagedFileError):
-            return None
-
-    snapshots = {s.file: s for s in trace.dom}
+    snapshots = session_snapshots(ref, trace)
     steps = match_observations(
-        trace, normalize_events(trace), settings.match, lambda s: dom(s.file)
+        trace, normalize_events(trace), settings.match, lambda s: snapshots.tree(s.file)
     )
     return PreparedSession(session=session, steps=steps, requests=trace.requests)
 

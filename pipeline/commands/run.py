@@ -35,6 +35,11 @@ def run_and_report(options: Options, anew: frozenset[str] = frozenset()) -> int:
         return _exit_code(outcome.summary, options)
     for line in report.ending(output, outcome.summary, outcome.seconds):
         print(line)
+    if len(options.configurations) > 1:
+        from pipeline.compare import write_comparison
+
+        if written := write_comparison(output, outcome.run_id):
+            print(f"{written}    the model configurations side by side; see also tracemill compare")
     if storage.is_local(output):
         report.write_page(output, outcome.summary, outcome.seconds)
         for line in report.first_example(str(storage.local_path(output))):

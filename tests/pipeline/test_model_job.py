@@ -284,6 +284,42 @@ def test_two_configurations_give_two_examples_each_with_its_own(place, server, o
     rows = table(out, "classifications")
     assert len(rows) == len(bodies)
     assert all(json.loads(r["usage"])["prompt_tokens"] > 0 for r in rows)
+    comparison = json.loads((out / "run/latest/comparison.json").read_text())
+    assert [c["model"] for c in comparison["configurations"]] == ["fake-1", "fake-2"]
+    # The server's answers depend on what was recorded alone.
+    assert comparison["agreement"][0]["same_action"] == 1.0
+    capsys.readouterr()
+    truth = ["--truth", str(EXAMPLES / "truth.jsonl")]
+    assert main(["compare", str(out), *truth, "--json"]) == 0
+    compared = json.loads(capsys.readouterr().out)["configurations"]
+    assert all(0 <= c["action_accuracy"] <= 1 for c in compared)
+    assert main(["compare", str(out), *truth]) == 0
+    assert "action accuracy" in capsys.readouterr().out
+
+
+def test_a_fitted_calibration_is_used_without_asking_again(place, server, undisturbed, tmp_path):
+    output, file = tmp_path / "out", tmp_path / "calibration.json"
+    shutil.copytree(undisturbed[0], output, symlinks=True)
+    fit = ["evaluate", str(output), "--truth", str(EXAMPLES / "truth.jsonl"), "--fit", str(file)]
+    assert main(fit) == 0
+    server.reset(key=KEY)
+    assert main(place.arguments(output, *asking(server, f"--calibration={file}"))) == 0
+    assert server.count() == 0
+    before, after = (table(o, "classifications") for o in (undisturbed[0], output))
+    assert all(r["calibrated"] for r in after if r["said_action"])
+    assert [r["said_confidence"] for r in after] == [r["confidence"] for r in before]
+    # The server knows nothing of the truth: after labels its confidence is low.
+    assert sum(r["confidence"] or 0 for r in after) < sum(r["confidence"] or 0 for r in before)
+
+
+def test_the_plan_is_what_the_run_asks(place, undisturbed, tmp_path, capsys):
+    given = ["--classifier=openai", "--model=fake-1"]
+    assert main(["plan", "--json", *place.arguments(tmp_path / "out", *given)[1:]]) == 0
+    (planned,) = json.loads(capsys.readouterr().out)["asking"]
+    assert planned["calls"] == len(undisturbed[1])
+    sent = sum(len(body) for body in undisturbed[1]) / 3.5
+    assert 0.7 * sent < planned["prompt_tokens"] < 1.3 * sent
+    assert not (tmp_path / "out").exists()
 
 
 def test_thoughts_are_in_the_steps_and_in_the_conversations(place, server, out):
