@@ -8,6 +8,7 @@ followed from the frame that shows it whole.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from transforms.privacy.pixels.engine import Deadline, Line, OcrEngine
 from transforms.privacy.pixels.following import follow_pixels, follow_typing
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
 from transforms.privacy.pixels.regions import (
+    NAME_ORIGINS,
     ValueIndex,
     find_misread,
     hits_by_pattern,
@@ -39,6 +41,8 @@ __all__ = ["Located", "PixelSettings", "locate_regions"]
 
 ANY_TEXT = "TEXT"
 """Entity of a region that was blurred unread."""
+FULL_NAME = re.compile(r"[^\W\d_]+(?:['’.-]? ?[^\W\d_]+)*[ .-][^\W\d_]{2,}")
+"""A name read in pixels is searched for elsewhere only if nothing else was read into it."""
 DENSE = 1.75
 """Picture pixels per CSS pixel from which on the detector reads at half size."""
 
@@ -209,7 +213,8 @@ def _regions_of(
         for hits in page_hits:
             for hit in hits:
                 value = text_index.canonical(hit.value)
-                found = Found(value, hit.entity, "pixel", hit.origin != "ner" or " " in value)
+                sure = hit.origin not in NAME_ORIGINS or FULL_NAME.fullmatch(value) is not None
+                found = Found(value, hit.entity, "pixel", sure)
                 read.setdefault(value, found)
     known = ValueIndex([*values, *read.values()])
     by_value = hits_by_value([page.lines for page in pages], known)

@@ -28,9 +28,9 @@ INDEX = "models.json"
 KEPT_PUNCTUATION = "–—‘’“”•…€™"
 NOT_KEPT = "×"
 """Was read for x."""
-MIN_CALIBRATION_LINES, MAX_CALIBRATION_LINES = 16, 160
+MIN_CALIBRATION_LINES, MAX_CALIBRATION_LINES = 16, 96
 MAX_CALIBRATION_WIDTH = 640
-CALIBRATION_VIEWS = 12
+CALIBRATION_VIEWS = 6
 VIEW_WIDTH, VIEW_HEIGHT = 960, 640
 """Part of a frame that calibrates the detector."""
 QUANTISED = ["Conv", "MatMul", "Add", "Concat", "MaxPool", "Relu"]

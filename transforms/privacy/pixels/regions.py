@@ -28,6 +28,8 @@ MIN_VALUE = 4
 """Folded characters from which on a value is searched for in pixels."""
 FREE_OF_BOUNDARIES = 8
 """Folded characters from which on one token boundary is enough: OCR drops spaces."""
+MAX_CANDIDATES = 400_000
+"""Places looked at for values with errors in one search; about as many microseconds times ten."""
 MIN_PART_DIGITS, MIN_PART = 4, 6
 """Of a value that is only partly on screen: folded characters that count as it."""
 PAD_Y = 0.15
@@ -84,8 +86,9 @@ def hits_by_pattern(lines: Sequence[Line], find: Find) -> list[list[Hit]]:
         # Cells of a table stand over one another too, but are short.
         is_long = first.x1 - first.x0 > WRAP_WIDTH * (first.y1 - first.y0)
         joints = []
-        if is_long or first.text.endswith(BREAKS):
-            joints.append((first.text.rpartition(" ")[2], lines[lower].text.partition(" ")[0]))
+        tail = lines[lower].text.partition(" ")[0]
+        if (is_long or first.text.endswith(BREAKS)) and _is_no_word(tail):
+            joints.append((first.text.rpartition(" ")[2], tail))
         if is_long:
             joints.append((first.text[-WRAP_CONTEXT:] + " ", lines[lower].text[:WRAP_CONTEXT]))
         for head, tail in joints:
@@ -97,6 +100,12 @@ def hits_by_pattern(lines: Sequence[Line], find: Find) -> list[list[Hit]]:
                 if crosses and span.origin not in NAME_ORIGINS:
                     _add(hits, pieces, text, span)
     return hits
+
+
+def _is_no_word(token: str) -> bool:
+    """Whether a token may be the rest of a key or an address, rather than the next word."""
+    inside = token.strip(".,;:!?()")[1:]
+    return any(c.isdigit() or c.isupper() or c in "@._-/=" for c in inside)
 
 
 def find_misread(text: str, domains: frozenset[str]) -> list[Span]:
@@ -233,8 +242,9 @@ class ValueIndex:
             whole.append(folded.text)
             position += len(folded.text) + 1
         haystack = "\n".join(whole)
+        budget = [MAX_CANDIDATES]
         for value, found in self._values.items():
-            for start, end in _occurrences(haystack, value):
+            for start, end in _occurrences(haystack, value, budget):
                 number = bisect.bisect_right(offsets, start) - 1
                 folded = folded_texts[number]
                 first, last = start - offsets[number], end - offsets[number]
@@ -291,18 +301,13 @@ def _at_boundaries(folded, start: int, end: int, length: int) -> bool:
     return opens and closes
 
 
-def _occurrences(haystack: str, value: str) -> Iterable[tuple[int, int]]:
+def _occurrences(haystack: str, value: str, budget: list[int]) -> Iterable[tuple[int, int]]:
     """Yields where a value stands, read with at most the errors allowed for it.
 
-    With n errors at least one of n + 1 pieces of the value is read as it is.
+    With n errors at least one of n + 1 pieces of the value is read as it is. Every look around a
+    piece is taken off the budget; when it is used up, values are only found as they are.
     """
-    errors = allowed_errors(value)
-    if not errors:
-        start = haystack.find(value)
-        while start >= 0:
-            yield start, start + len(value)
-            start = haystack.find(value, start + 1)
-        return
+    errors = allowed_errors(value) if budget[0] > 0 else 0
     size = len(value) // (errors + 1)
     matches: dict[tuple[int, int], int] = {}
     for piece in range(errors + 1):
@@ -314,6 +319,7 @@ def _occurrences(haystack: str, value: str) -> Iterable[tuple[int, int]]:
             if stretch is not None:
                 start, end, wrong = stretch
                 matches[start, end] = min(wrong, matches.get((start, end), wrong))
+            budget[0] -= 1
             at = haystack.find(value[first:last], at + 1)
     taken: list[tuple[int, int]] = []
     for start, end in sorted(matches, key=lambda found: (matches[found], found)):

@@ -1,0 +1,209 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.drawn import draw
+from transforms.privacy.pixels.engine import Deadline, Line, RecognitionTimeout
+from transforms.privacy.pixels.incremental import IncrementalReader, ink_box
+
+ROW = 24
+
+
+class Blocks:
+    """An engine that sees text exactly: every dark block is a line, and reads its colour.
+
+    It stands for a perfect recogniser, so that what differs between reading a frame whole and
+    reading what changed is the fault of the incremental reader alone.
+    """
+
+    def __init__(self) -> None:
+        self.recognised = 0
+        self.detected_pixels = 0
+
+    def detect(self, image_rgb, scale=1.0):
+        import cv2
+
+        self.detected_pixels += image_rgb.shape[0] * image_rgb.shape[1]
+        dark = (image_rgb.min(2) < 200).astype(np.uint8)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
+        return [
+            (float(max(0, x - 2)), float(max(0, y - 2)), float(x + w + 2), float(y + h + 2))
+            for x, y, w, h, _ in stats[1:count]
+        ]
+
+    def recognize(self, image_rgb, boxes, deadline=None):
+        if deadline is not None:
+            deadline.check()
+        self.recognised += len(boxes)
+        read = []
+        for x0, y0, x1, y1 in boxes:
+            crop = image_rgb[int(y0) : int(y1), int(x0) : int(x1)].reshape(-1, 3)
+            r, g, b = crop[crop.sum(1).argmin()]
+            read.append(Line(x0, y0, x1, y1, f"{r:02x}{g:02x}{b:02x}", (x0,) * 6, 1.0))
+        return read
+
+    def lines(self, image_rgb, scale=1.0, deadline=None):
+        return self.recognize(image_rgb, self.detect(image_rgb, scale), deadline)
+
+
+def blocks(*items, size=(320, 240)) -> np.ndarray:
+    """Draws blocks (x, y, width, colour) of text height on white; no two rows of one are equal."""
+    image = np.full((size[1], size[0], 3), 255, np.uint8)
+    for x, y, width, colour in items:
+        image[y : y + 12, x : x + width] = colour
+        image[y : y + 12, x : x + width, 2] += np.arange(12, dtype=np.uint8)[:, None]
+    return image
+
+
+def seen(reading) -> set[tuple]:
+    return {(line.text, *(round(v) for v in line.box)) for line in reading.lines}
+
+
+def whole(image) -> set[tuple]:
+    return seen(IncrementalReader(Blocks()).read(image, 0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_reading_what_changed_sees_what_reading_everything_sees(data):
+    """Frames change by adding, removing and recolouring blocks and by scrolling a pane."""
+    rows = [
+        (data.draw(st.integers(8, 60)), data.draw(st.integers(30, 200)), number)
+        for number in range(30)
+    ]
+    offset = 0
+    extra: dict[int, int] = {}
+    reader = IncrementalReader(Blocks(), keyframes=2, full_pass_every=1000)
+    for number in range(6):
+        kind = data.draw(st.sampled_from(["scroll", "add", "remove", "idle"]))
+        if kind == "scroll":
+            offset = max(0, offset + data.draw(st.integers(-70, 70)))
+        elif kind == "add":
+            extra[data.draw(st.integers(0, 3))] = data.draw(st.integers(1, 90))
+        elif kind == "remove" and extra:
+            extra.pop(min(extra))
+        items = [(10 + 70 * slot, 6, 30, (colour, 0, 90)) for slot, colour in extra.items()]
+        image = blocks(*items)
+        pane = blocks(
+            *((x, y * ROW + 6, w, (y * 8 % 199, y * 37 % 199, 17)) for x, w, y in rows),
+            size=(320, 30 * ROW),
+        )
+        image[36:216] = pane[offset : offset + 180]
+        assert seen(reader.read(image, number)) == whole(image)
+
+
+def test_an_unchanged_frame_is_not_read_again():
+    engine = Blocks()
+    reader = IncrementalReader(engine)
+    image = blocks((20, 20, 60, (10, 10, 10)))
+    first = reader.read(image, 0)
+    again = reader.read(image.copy(), 1)
+    assert again.lines == first.lines
+    assert (again.link.source, again.link.equal) == (0, None)
+    assert engine.detected_pixels == image.shape[0] * image.shape[1]
+
+
+def test_only_the_neighbourhood_of_a_change_is_detected():
+    engine = Blocks()
+    reader = IncrementalReader(engine)
+    size = (1280, 800)
+    reader.read(blocks((20, 20, 60, (1, 1, 1)), (900, 700, 80, (2, 2, 2)), size=size), 0)
+    before = engine.detected_pixels
+    changed = blocks((20, 20, 60, (1, 1, 1)), (900, 700, 90, (2, 2, 2)), size=size)
+    assert len(reader.read(changed, 1).lines) == 2
+    assert engine.detected_pixels - before < 0.05 * 1280 * 800
+
+
+def test_scrolled_text_is_not_recognised_again():
+    engine = Blocks()
+    reader = IncrementalReader(engine)
+    rows = [(20, y * ROW + 6, 100 + 3 * y, (y, 90, 90)) for y in range(40)]
+    tall = blocks(*rows, size=(320, 40 * ROW))
+    reader.read(tall[:480], 0)
+    before = engine.recognised
+    reading = reader.read(tall[48 : 48 + 480], 1)
+    assert reading.link.dy == -48
+    assert engine.recognised - before <= 3
+    assert seen(reading) == whole(tall[48 : 48 + 480])
+
+
+def test_a_window_that_comes_back_is_known():
+    engine = Blocks()
+    reader = IncrementalReader(engine, keyframes=1)
+    one, other = blocks((20, 20, 60, (1, 1, 1))), blocks((90, 190, 60, (2, 2, 2)))
+    for number, image in enumerate([one, other]):
+        reader.read(image, number)
+    before = engine.recognised
+    reader.read(one, 2)
+    assert engine.recognised == before, "the crop was recognised before, elsewhere or here"
+
+
+def test_text_moved_to_another_place_is_known_by_its_pixels():
+    engine = Blocks()
+    reader = IncrementalReader(engine)
+    reader.read(blocks((20, 20, 60, (1, 1, 1))), 0)
+    before = engine.recognised
+    reading = reader.read(blocks((133, 177, 60, (1, 1, 1))), 1)
+    assert engine.recognised == before
+    assert [line.text for line in reading.lines] == ["010101"]
+
+
+def test_every_so_many_frames_one_is_read_whole():
+    reader = IncrementalReader(Blocks(), full_pass_every=3)
+    for number in range(9):
+        reader.read(blocks((20, 20, 60 + number, (1, 1, 1))), number)
+    assert reader.counts["full"] == 3
+    assert reader.counts["changed"] == 6
+    assert reader.counts["guard_missed"] == 0
+
+
+def test_the_guard_counts_what_reading_changes_had_missed():
+    class Forgetful(Blocks):
+        """Sees nothing in parts of a frame, as a detector with too little context might."""
+
+        def detect(self, image_rgb, scale=1.0):
+            return super().detect(image_rgb) if image_rgb.shape[1] == 320 else []
+
+    reader = IncrementalReader(Forgetful(), full_pass_every=2)
+    reader.read(blocks((20, 20, 60, (1, 1, 1))), 0)
+    items = [(20, 20, 60, (1, 1, 1)), (200, 200, 60, (2, 2, 2))]
+    assert len(reader.read(blocks(*items), 1).lines) == 1
+    reading = reader.read(blocks(*items, (20, 200, 40, (3, 3, 3))), 2)
+    assert reader.counts["guard_missed"] == 2
+    assert len(reading.lines) == 3
+
+
+def test_a_frame_that_takes_too_long_is_not_remembered():
+    reader = IncrementalReader(Blocks())
+    image = blocks((20, 20, 60, (1, 1, 1)))
+    with pytest.raises(RecognitionTimeout):
+        reader.read(image, 0, deadline=Deadline(0.0))
+    assert len(reader.read(image, 1).lines) == 1
+
+
+def test_frames_of_different_sizes_do_not_mix():
+    reader = IncrementalReader(Blocks())
+    reader.read(blocks((20, 20, 60, (1, 1, 1))), 0)
+    other = blocks((20, 20, 60, (1, 1, 1)), size=(333, 177))
+    assert seen(reader.read(other, 1)) == whole(other)
+
+
+def test_the_crop_of_a_text_is_the_same_wherever_it_stands():
+    image = draw([(20, 20, "Bram Olsavik"), (203, 97, "Bram Olsavik")])
+    a = ink_box(image, (15, 14, 125, 44))
+    b = ink_box(image, (196, 88, 310, 122))
+    assert (image[a[1] : a[3], a[0] : a[2]] == image[b[1] : b[3], b[0] : b[2]]).all()
+
+
+def test_ink_of_the_lines_above_and_below_is_left_out():
+    image = draw([(20, 10, "gypsy"), (20, 32, "Bram Olsavik"), (20, 54, "Hello")])
+    alone = draw([(20, 32, "Bram Olsavik")])
+    assert ink_box(image, (15, 26, 130, 58)) == ink_box(alone, (15, 26, 130, 58))
+
+
+def test_a_rule_between_rows_of_a_table_is_no_ink():
+    image = draw([(20, 32, "Bram Olsavik")]).copy()
+    image[56] = 120
+    box = ink_box(image, (15, 26, 130, 60))
+    assert box[3] < 56

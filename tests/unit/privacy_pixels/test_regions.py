@@ -1,0 +1,181 @@
+import re
+
+import pytest
+
+from schemas.findings import Found, Region, Span
+from transforms.privacy.pixels.engine import Line
+from transforms.privacy.pixels.regions import (
+    Hit,
+    ValueIndex,
+    find_misread,
+    hits_by_pattern,
+    hits_by_value,
+    mail_domains,
+    merged_hits,
+    region_of,
+    rows_of,
+    united,
+    wraps_of,
+)
+
+CHARACTER = 8.0
+
+
+def line(text: str, x: float = 10, y: float = 10, height: float = 16) -> Line:
+    """A line of text in a font whose characters are all eight pixels wide."""
+    xs = tuple(x + CHARACTER * (i + 0.5) for i in range(len(text)))
+    return Line(x, y, x + CHARACTER * len(text), y + height, text, xs, 0.9)
+
+
+def index(*values: str, entity: str = "PERSON", origin: str = "ner") -> ValueIndex:
+    return ValueIndex(Found(value, entity, origin) for value in values)
+
+
+def covered(lines, found: ValueIndex) -> list[str]:
+    hits = hits_by_value([lines], found)[0]
+    return [
+        text.text[hit.start : hit.end]
+        for text, own in zip(lines, hits, strict=True)
+        for hit in merged_hits(own)
+    ]
+
+
+def find_keys(text: str) -> list[Span]:
+    return [Span(m.start(), m.end(), "SECRET") for m in re.finditer(r"\bkey-[a-z0-9]{12,}\b", text)]
+
+
+@pytest.mark.parametrize(
+    "text, value, expected",
+    [
+        ("Hello 0liver Lindvik!", "Oliver Lindvik", "0liver Lindvik"),
+        ("from Oliverlindvik today", "Oliver Lindvik", "Oliverlindvik"),
+        ("LINDVIK wrote", "Lindvik", "LINDVIK"),
+        ("to bram.olsavikaexample.org now", "bram.olsavik@example.org", None),
+        ("Elodle Mbekirl", "Elodie Mbekiri", "Elodle Mbekirl"),
+        ("Elodie Mbeklrii", "Elodie Mbekiri", "Elodie Mbeklrii"),
+        ("pass: hunter2", "hunter2", "hunter2"),
+    ],
+)
+def test_a_value_is_found_as_ocr_reads_it(text, value, expected):
+    expected = expected or text.split()[1]
+    assert covered([line(text)], index(value)) == [expected]
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("Einstein wrote this", "Stein"),
+        ("Martini and Markus", "Mark"),
+        ("order 2024-00018", "2024-00017"),
+        ("Ottilie Mbekiri", "Ottilie Fenwright"),
+        ("abc", "abc"),
+    ],
+)
+def test_what_only_looks_like_a_value_is_left(text, value):
+    assert covered([line(text)], index(value)) == []
+
+
+def test_values_that_must_not_propagate_are_not_searched_for():
+    found = ValueIndex([Found("Oliver Lindvik", "PERSON", "ner", propagates=False)])
+    assert len(found) == 0
+    assert covered([line("Oliver Lindvik")], found) == []
+
+
+@pytest.mark.parametrize(
+    "text, value, expected",
+    [
+        ("4111 11", "4111 1111 1111 1111", ["4111 11"]),
+        ("Card 4111 1111 11", "4111 1111 1111 1111", ["4111 1111 11"]),
+        ("ox@example.org", "elodie.fox@example.org", ["ox@example.org"]),
+        ("elodie.f", "elodie.fox@example.org", ["elodie.f"]),
+        ("elod", "elodie.fox@example.org", []),
+    ],
+)
+def test_a_value_of_which_a_part_is_on_screen(text, value, expected):
+    assert covered([line(text)], index(value, entity="EMAIL", origin="field")) == expected
+
+
+def test_a_value_that_wraps_is_found_in_both_lines():
+    lines = [line("written and sent by Oliver", y=10), line("Lindvik today", y=30)]
+    assert covered(lines, index("Oliver Lindvik")) == ["Oliver", "Lindvik"]
+
+
+def test_words_of_a_value_may_be_separate_lines_to_the_detector():
+    lines = [line("Oliver", x=10), line("Lindvik", x=68)]
+    assert covered(lines, index("Oliver Lindvik")) == ["Oliver", "Lindvik"]
+    far = [line("by Oliver K", x=10), line("Lindvik & sons", x=268)]
+    assert covered(far, index("Oliver Lindvik")) == []
+
+
+def test_a_bomb_of_similar_values_is_searched_for_exactly_once_the_work_is_used_up(monkeypatch):
+    values = [f"value number {i:05} of many" for i in range(200)]
+    texts = ["value number 00150 of many", "value numbor 00199 of many"]
+    assert len(index(*values).search(texts)) == 2
+    monkeypatch.setattr("transforms.privacy.pixels.regions.MAX_CANDIDATES", 50)
+    assert list(index(*values).search(texts)) == texts[:1]
+
+
+def test_a_token_that_wraps_at_a_hyphen_is_joined():
+    lines = [line("the new one is key-", y=10), line("0a1b2c3d4e5f6 and works", y=30)]
+    hits = hits_by_pattern(lines, find_keys)
+    assert [(h.start, h.end) for h in hits[0]] == [(15, 19)]
+    assert [(h.start, h.end) for h in hits[1]] == [(0, 13)]
+
+
+def test_cells_of_a_table_that_stand_over_one_another_are_not_joined():
+    def find(text):
+        return [Span(m.start(), m.end(), "PHONE") for m in re.finditer(r"\d{5} \d{3}\b", text)]
+
+    lines = [line("98517", y=10), line("389 items", y=30)]
+    assert hits_by_pattern(lines, find) == [[], []]
+
+
+def test_a_label_gives_context_to_the_value_beside_it_but_is_not_covered():
+    def find(text):
+        m = re.search(r"token (\w+)", text)
+        return [Span(*m.span(1), "SECRET")] if m else []
+
+    hits = hits_by_pattern([line("token", x=10), line("hunter2", x=300)], find)
+    assert hits[0] == []
+    assert [(h.start, h.end, h.value) for h in hits[1]] == [(0, 7, "hunter2")]
+
+
+def test_rows_and_wraps():
+    lines = [line("a", x=200, y=11), line("b", x=10, y=10), line("c", x=10, y=31)]
+    assert rows_of(lines) == [[1, 0], [2]]
+    assert (1, 2) in wraps_of(lines)
+    assert (2, 1) not in wraps_of(lines)
+
+
+def test_the_region_of_a_stretch_covers_its_characters_and_little_more():
+    text = line("to Bram Olsavik now", x=100)
+    region = region_of(text, Hit(3, 15, "PERSON", "Bram Olsavik", "value"), 640, 480)
+    assert 124 - 8 <= region.x0 <= 124
+    assert 220 <= region.x1 <= 220 + 8
+    assert region.y0 < text.y0 and region.y1 > text.y1
+
+
+def test_regions_stay_inside_the_picture():
+    region = region_of(line("Bram", x=0, y=0), Hit(0, 4, "PERSON", "Bram", "value"), 30, 12)
+    assert (region.x0, region.y0, region.x1, region.y1) == (0, 0, 30, 12)
+
+
+def test_an_address_whose_at_sign_was_misread_is_known_by_its_domain():
+    domains = mail_domains(["write to ann@mail.example.org."])
+    text = "bram.olsavikamail.example.org"
+    assert [(s.start, s.end) for s in find_misread(text, domains)] == [(0, len(text))]
+    assert find_misread("see docs.example.com and www.example.org", domains) == []
+
+
+def test_an_iban_is_found_without_its_checksum():
+    (span,) = find_misread("to DE82 0216 8460 1832 2916 51 today", frozenset())
+    assert span.entity == "IBAN"
+    assert find_misread("AB12 of 2024", frozenset()) == []
+
+
+def test_overlapping_rectangles_become_one_and_others_stay():
+    one = Region(0, 0, 100, 20, "PERSON", "Bram")
+    inside = Region(10, 2, 60, 18, "EMAIL", "b")
+    apart = Region(200, 0, 220, 20, "PERSON", "Bram")
+    assert united([inside, apart, one, one]) == (one, apart)
+    assert united([Region(5, 5, 5, 9, "PERSON", "")]) == ()
