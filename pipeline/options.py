@@ -266,6 +266,11 @@ class RunOptions:
     fail_fast: bool = option(
         False, "Let an internal error end the run instead of its session.", affects="nothing"
     )
+    shared_mount: bool = option(
+        False,
+        "Local paths are the same files on every worker: a shared mount, or one machine.",
+        affects="nothing",
+    )
     only: str | None = option(
         None, "Text file of session ids to compute anew (made by `replay`).", affects="nothing"
     )

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from pipeline.options import Options, UsageError
+from pipeline.preflight import check_runner
 from pipeline.settings import RunSettings, resolve
 from pipeline.stores import complete_beam_options
 from schemas.receipts import Receipt, VersionPlan
@@ -51,6 +52,7 @@ def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None
     ``report`` is told what is going on (see ``pipeline.report``).
     """
     started = time.monotonic()
+    check_runner(options)
     settings = resolve(options)
     with only_run(options.output or ""):
         try:

@@ -1,0 +1,1 @@
+"""Running tracemill elsewhere: Flink, Dataflow."""

@@ -1,0 +1,247 @@
+"""One JobManager and some TaskManagers on 127.0.0.1, and every process of theirs ended again.
+
+The Python package with Flink's jars has no start scripts, so the entry points are started here.
+Each JVM leads a session of its own: workers that it started belong to that session also when they
+outlive it, so they are found by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.flink import artefacts
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY_S = 120
+OPENED = (
+    "lang net io nio lang.reflect text time util util.concurrent util.concurrent.atomic "
+    "util.concurrent.locks"
+).split()
+JVM_FLAGS = [
+    "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
+    "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
+    "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+    *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in OPENED),
+    "-Djava.net.preferIPv4Stack=true",
+]
+LOG4J = """\
+rootLogger.level = INFO
+rootLogger.appenderRef.out.ref = Out
+appender.out.name = Out
+appender.out.type = CONSOLE
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} - %m%n
+"""
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class LocalCluster:
+    """A standalone session cluster; ``folder`` gets its configuration and logs."""
+
+    def __init__(self, folder: Path, task_managers: int = 2, slots: int = 2):
+        self.folder = folder
+        self.task_managers = task_managers
+        self.rest_port = free_port()
+        self.sessions: list[int] = []
+        """Session ids of everything that was started; a session outlives its leader."""
+        self.running: dict[str, subprocess.Popen] = {}
+        for name in ("conf", "log", "tmp"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / "conf" / "log4j.properties").write_text(LOG4J)
+        lines = (f"{k}: {v}" for k, v in self._configuration(slots).items())
+        (folder / "conf" / "config.yaml").write_text("\n".join(lines) + "\n")
+
+    def _configuration(self, slots: int) -> dict[str, Any]:
+        host = "127.0.0.1"
+        return {
+            "jobmanager.rpc.address": host,
+            "jobmanager.rpc.port": free_port(),
+            "jobmanager.bind-host": host,
+            "jobmanager.memory.process.size": "1600m",
+            "rest.address": host,
+            "rest.bind-address": host,
+            "rest.port": self.rest_port,
+            "blob.server.port": free_port(),
+            "taskmanager.bind-host": host,
+            "taskmanager.host": host,
+            "taskmanager.numberOfTaskSlots": slots,
+            "taskmanager.cpu.cores": "1.0",
+            "taskmanager.memory.task.heap.size": "512m",
+            "taskmanager.memory.task.off-heap.size": "128m",
+            "taskmanager.memory.framework.heap.size": "128m",
+            "taskmanager.memory.framework.off-heap.size": "128m",
+            "taskmanager.memory.network.min": "128m",
+            "taskmanager.memory.network.max": "128m",
+            "taskmanager.memory.managed.size": "256m",
+            "taskmanager.memory.jvm-metaspace.size": "256m",
+            "taskmanager.memory.jvm-overhead.min": "192m",
+            "taskmanager.memory.jvm-overhead.max": "192m",
+            "parallelism.default": 2,
+            "io.tmp.dirs": self.folder / "tmp",
+            "heartbeat.timeout": 10000,
+            "heartbeat.interval": 2000,
+            "cluster.registration.error-delay": 1000,
+            "restart-strategy.type": "fixed-delay",
+            "restart-strategy.fixed-delay.attempts": 5,
+            "restart-strategy.fixed-delay.delay": "2 s",
+        }
+
+    @property
+    def master(self) -> str:
+        """What ``--flink_master`` takes."""
+        return f"127.0.0.1:{self.rest_port}"
+
+    def start(self) -> None:
+        """Starts all processes and waits until the TaskManagers are registered."""
+        entry = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+        self._java("jobmanager", "-Xmx1g", entry, "--executionMode", "cluster")
+        for number in range(self.task_managers):
+            self.start_task_manager(f"taskmanager-{number}")
+        self.wait_for(self.task_managers)
+
+    def start_task_manager(self, name: str) -> None:
+        """Starts one TaskManager."""
+        entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+        self._java(name, "-Xmx640m", entry, "-D", f"taskmanager.resource-id={name}")
+
+    def _java(self, name: str, memory: str, entry: str, *arguments: str) -> None:
+        conf = self.folder / "conf"
+        command = [
+            "java", memory, *JVM_FLAGS, f"-Dlog4j.configurationFile={conf / 'log4j.properties'}",
+            "-cp", f"{artefacts.flink_jars()}/*", entry, "--configDir", str(conf), *arguments,
+        ]  # fmt: skip
+        with (self.folder / "log" / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        self.running[name] = process
+        self.sessions.append(process.pid)
+
+    def wait_for(self, task_managers: int) -> None:
+        """Waits until that many TaskManagers are registered."""
+        deadline = time.monotonic() + READY_S
+        while True:
+            with contextlib.suppress(OSError):
+                if self.get("/overview")["taskmanagers"] >= task_managers:
+                    return
+            for name, process in self.running.items():
+                if process.poll() is not None:
+                    raise RuntimeError(f"{name} ended; see {self.folder / 'log'}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no cluster after {READY_S} s; see {self.folder / 'log'}")
+            time.sleep(0.5)
+
+    def get(self, path: str) -> Any:
+        """Returns what Flink's REST interface says."""
+        with urllib.request.urlopen(f"http://{self.master}{path}", timeout=10) as reply:
+            return json.load(reply)
+
+    def kill_task_manager(self, name: str) -> None:
+        """Ends a TaskManager at once, and the workers it leaves behind."""
+        process = self.running.pop(name)
+        process.kill()
+        process.wait()
+        end_session(process.pid)
+
+    def stop(self) -> None:
+        """Ends everything that was started here, also what lost its parent."""
+        for session in self.sessions:
+            end_session(session)
+        for process in self.running.values():
+            process.wait()
+
+
+def end_session(session: int, grace_s: float = 3.0) -> None:
+    """Ends every process of a session that we led: asked first, then killed."""
+    deadline = time.monotonic() + grace_s
+    asked = signal.SIGTERM
+    while members := session_members(session):
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, asked)
+        if time.monotonic() > deadline:
+            asked = signal.SIGKILL
+        if time.monotonic() > deadline + 10:
+            return
+        time.sleep(0.1)
+
+
+def session_members(session: int) -> list[int]:
+    """Returns the processes of a session that are no zombies."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            # After the name in parentheses: state, parent, group, session.
+            state, _, _, of = path.read_text().rpartition(")")[2].split()[:4]
+            if int(of) == session and state != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
+def write_boot(folder: Path, variables: Mapping[str, str]) -> Path:
+    """Writes the program that a TaskManager starts for each worker; refuses another Beam."""
+    lines = ["#!/bin/sh"]
+    for name, value in {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT": "1",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        **variables,
+    }.items():
+        lines.append(f"export {name}='{value}'")
+    lines += [
+        'found=$(python -c \'from importlib.metadata import version; print(version("apache-beam"))'
+        "') || { echo 'tracemill worker: no Python with apache-beam on the PATH' >&2; exit 78; }",
+        f'[ "$found" = {artefacts.BEAM} ] || {{ echo "tracemill worker: apache-beam $found here, '
+        f'{artefacts.BEAM} where the job was started" >&2; exit 78; }}',
+        f"exec '{artefacts.boot_program()}' \"$@\"",
+    ]
+    path = folder / "boot.sh"
+    path.write_text("\n".join(lines) + "\n")
+    path.chmod(0o700)  # it may hold keys of an object store
+    return path
+
+
+def flags(cluster: LocalCluster, boot: Path, jar: str | None, parallelism: int) -> list[str]:
+    """Returns Beam's options for a job on this cluster."""
+    return [
+        "--runner=FlinkRunner",
+        f"--flink_master={cluster.master}",
+        f"--flink_version={artefacts.FLINK.rpartition('.')[0]}",
+        f"--flink_job_server_jar={jar or artefacts.job_server_jar()}",
+        f"--parallelism={parallelism}",
+        "--environment_type=PROCESS",
+        "--environment_cache_millis=60000",  # else every stage starts workers of its own
+        "--environment_config=" + json.dumps({"command": str(boot)}),
+        "--shared_mount",
+    ]
+
+
+@contextlib.contextmanager
+def local_cluster(folder: Path, **arguments: Any) -> Iterator[LocalCluster]:
+    """Runs a cluster until the block ends, however it ends."""
+    cluster = LocalCluster(folder, **arguments)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
