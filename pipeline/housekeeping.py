@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Collection, Iterable
@@ -13,7 +14,9 @@ from pipeline.dataset import manifest_of
 from pipeline.settings import forgotten_sessions, new_run_id
 from schemas.receipts import Receipt
 from transforms import storage
-from transforms.checkpoints import CheckpointStore, read_members
+from transforms.checkpoints import CheckpointDefect, CheckpointStore, read_members
+from transforms.classify.model.cache import ReplyCache
+from transforms.results import reply_keys
 from transforms.write.commit import CommitSettings, commit
 from transforms.write.plan import plan_version, shard_of
 from transforms.write.shards import ShardPlaces, write_shard
@@ -63,6 +66,8 @@ def collect_garbage(output: str, keep: Collection[str] = (), dry_run: bool = Fal
     checkpoints |= {store.uri("prepared", r.prepared_key) for r in members}
     frames = _frames_of(store, members)
     removed = Removed()
+    if not dry_run:
+        _remember_reply_keys(store, checkpoints)
 
     def sweep(kind: str, folder: str, needed: Any) -> None:
         for stat in storage.walk(storage.join(output, folder)):
@@ -77,6 +82,7 @@ def collect_garbage(output: str, keep: Collection[str] = (), dry_run: bool = Fal
     sweep("lists", "checkpoints/versions", lambda u: u.startswith(tuple(lists)))
     for kind in ("prepared", "result"):
         sweep("checkpoints", f"checkpoints/{kind}", lambda u: u in checkpoints)
+    sweep("marks", "checkpoints/verified", lambda u: False)
     sweep("frames", "frames", lambda u: storage.name_of(u) in frames)
     for stat in storage.walk(output):
         if storage.is_temporary(stat.uri) and _is_stale(stat):
@@ -110,12 +116,64 @@ def _remove_empty_folders(output: str) -> None:
                 folder.rmdir()
 
 
-def forget(output: str, private: str, sessions: Collection[str], max_shard_mb: float) -> str:
+def reply_keys_by_session(store: CheckpointStore) -> dict[str, set[str]]:
+    """Returns session id → keys of the model replies about it, of all results that ever were."""
+    found: dict[str, set[str]] = {}
+    for stat in storage.walk(storage.join(store.root, "result")):
+        try:
+            checkpoint = store.read("result", storage.name_of(stat.uri).removesuffix(".ckpt"))
+        except CheckpointDefect:
+            continue
+        found.setdefault(checkpoint.receipt.session_id, set()).update(reply_keys(checkpoint))
+    for stat in storage.walk(storage.join(store.root, "replies")):
+        session_id = storage.name_of(stat.uri).removesuffix(".txt")
+        keys = storage.read_bytes(stat.uri).decode("ascii").split()
+        found.setdefault(session_id, set()).update(keys)
+    return found
+
+
+def _remember_reply_keys(store: CheckpointStore, needed: Collection[str]) -> None:
+    """Notes the replies of results that are about to go: `forget` must find them later, too."""
+    doomed: dict[str, set[str]] = {}
+    for stat in storage.walk(storage.join(store.root, "result")):
+        if stat.uri in needed:
+            continue
+        with contextlib.suppress(CheckpointDefect):
+            checkpoint = store.read("result", storage.name_of(stat.uri).removesuffix(".ckpt"))
+            if keys := reply_keys(checkpoint):
+                doomed.setdefault(checkpoint.receipt.session_id, set()).update(keys)
+    for session_id, keys in doomed.items():
+        uri = storage.join(store.root, "replies", f"{session_id}.txt")
+        with contextlib.suppress(FileNotFoundError):
+            keys = keys | set(storage.read_bytes(uri).decode("ascii").split())
+        storage.write_bytes(uri, ("\n".join(sorted(keys)) + "\n").encode())
+
+
+def _delete_replies(store: CheckpointStore, cache: str, sessions: Collection[str]) -> None:
+    """Deletes the model replies that only these sessions rest on, damaged copies too."""
+    by_session = reply_keys_by_session(store)
+    gone: set[str] = set().union(*(by_session.get(s, set()) for s in sessions))
+    gone -= set().union(*(keys for s, keys in by_session.items() if s not in sessions))
+    for key in gone:
+        storage.delete(ReplyCache(cache).path(key))
+    for stat in list(storage.walk(storage.join(cache, "quarantine"))) if gone else ():
+        if storage.name_of(stat.uri).partition(".")[0] in gone:
+            storage.delete(stat.uri)
+
+
+def forget(
+    output: str,
+    private: str,
+    sessions: Collection[str],
+    max_shard_mb: float,
+    cache: str | None = None,
+) -> str:
     """Removes sessions from an output, everywhere; returns the new version's name.
 
     A new version without them is published first; then the old versions, their checkpoints,
-    frames and private records go, and their lines below ``run/`` and ``review/``. The sessions
-    are remembered as forgotten, so that another run over the same input doesn't bring them back.
+    frames, replies of models and private records go, and their lines below ``run/`` and
+    ``review/``. The sessions are remembered as forgotten, so that another run over the same input
+    doesn't bring them back.
     """
     manifest = manifest_of(output)
     store = CheckpointStore(storage.join(output, "checkpoints"))
@@ -129,7 +187,10 @@ def forget(output: str, private: str, sessions: Collection[str], max_shard_mb: f
     for session_id in sessions:
         storage.delete(storage.join(private, "sessions", f"{session_id}.json"))
         storage.delete(storage.join(private, "raw", session_id))
+    _delete_replies(store, cache or storage.join(output, "cache"), sessions)
     collect_garbage(output)
+    for session_id in sessions:
+        storage.delete(storage.join(store.root, "replies", f"{session_id}.txt"))
     _strike_out(output, frozenset(sessions), version)
     return version
 

@@ -19,6 +19,7 @@ from schemas.work import SessionWork
 from transforms.checkpoints import CheckpointKeys
 from transforms.images import decode_image
 from transforms.keys import session_key
+from transforms.privacy.boxes import sensitive_boxes
 from transforms.privacy.pixels.engine import OcrEngine, load_engine
 from transforms.privacy.pixels.locate import locate_regions
 from transforms.privacy.pixels.models import models_folder
@@ -32,7 +33,6 @@ from transforms.privacy.publish import (
 )
 from transforms.privacy.session_fields import SessionFields
 from transforms.privacy.settings import PrivacySettings, PublishSettings
-from transforms.privacy.snapshots import read_snapshots, sensitive_boxes
 from transforms.privacy.text import (
     NAMED_ENTITIES,
     SessionScrubber,
@@ -41,6 +41,7 @@ from transforms.privacy.text import (
 )
 from transforms.privacy.verify import value_digests
 from transforms.session_files import open_session_files
+from transforms.snapshots import session_snapshots
 
 KINDS = {"png": "png", "jpg": "jpeg", "webp": "webp"}
 """Extension → format name, as frames are described."""
@@ -69,7 +70,7 @@ class PrivacyFilter:
         trace = work.trace
         assert trace is not None
         files = open_session_files(work.ref)
-        trees = read_snapshots(trace, files)
+        trees = session_snapshots(work.ref, trace).trees()
         values, counts = self.scrubber(work, keys).locate(work, trees)
         fields = SessionFields(
             self.finder.fields, ordered_events(trace, work.dispositions), trees.values()
@@ -111,7 +112,7 @@ class PrivacyFilter:
         trace, findings = work.trace, work.findings
         assert trace is not None and findings is not None
         files = open_session_files(work.ref)
-        trees = read_snapshots(trace, files)
+        trees = session_snapshots(work.ref, trace).trees()
         session_id = keys.published_id(work.ref.session_id)
         made = self.scrubber(work, keys).redact(work, trees, findings.values)
         key = session_key(keys.project_key, work.ref.session_id)

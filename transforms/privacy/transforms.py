@@ -25,11 +25,16 @@ from transforms.privacy.filter import privacy_filter
 from transforms.privacy.pixels.verify import read_pictures, sampled
 from transforms.privacy.publish import unscrubbed
 from transforms.privacy.settings import PrivacySettings, PublishSettings
-from transforms.privacy.snapshots import read_snapshots
 from transforms.privacy.verify import OutputChecker
-from transforms.privacy.verify_shard import SessionChecks, load_digests, verify_files
+from transforms.privacy.verify_shard import (
+    SessionChecks,
+    VerifiedMarks,
+    load_digests,
+    verify_files,
+)
 from transforms.session_files import open_session_files
 from transforms.shuffle import Spread
+from transforms.snapshots import session_snapshots
 from transforms.stage import SessionDoFn, count
 
 
@@ -100,7 +105,7 @@ class _Redact(SessionDoFn):
             return self.filter.redact(work, self.keys, self.publishing)
         files = open_session_files(work.ref)
         formats = {s.file: s.format for s in work.trace.dom}
-        trees = read_snapshots(work.trace, files)
+        trees = session_snapshots(work.ref, work.trace).trees()
         texts = {file: to_text(tree, formats[file]) for file, tree in trees.items()}
         return unscrubbed(work, files, texts.get, self.keys, self.publishing)
 
@@ -144,9 +149,13 @@ class _VerifyShard(beam.DoFn):
         summary, version = unpack(packed, ShardSummary), unpack(plan, VersionPlan).version
         store = CheckpointStore(self.checkpoints)
         members = read_members(store, version, summary.shard)
-        checks = SessionChecks(store, self.filter.finder, self.keys, members)
+        marks = VerifiedMarks(store, self.keys, "values")
+        new = marks.without(members)
+        checks = SessionChecks(store, self.filter.finder, self.keys, new)
         root = storage.join(self.output, "versions", version)
-        hits = verify_files(checks, root, summary.files, members)
+        hits = verify_files(checks, root, summary.files, members) if new else {}
+        if not hits:
+            marks.add(new)
         yield pack(msgspec.structs.replace(summary, privacy_hits=hits))
 
 
@@ -170,9 +179,10 @@ class _VerifyPictures(beam.DoFn):
     def process(self, packed: bytes, plan: bytes) -> Iterator[bytes]:
         receipt, frames = unpack(packed, Receipt), unpack(plan, VersionPlan).frames
         engine = self.filter.engine
-        if not receipt.frames or engine is None:
-            return
         store = CheckpointStore(self.checkpoints)
+        marks = VerifiedMarks(store, self.keys, "pictures")
+        if not receipt.frames or engine is None or not marks.without([receipt]):
+            return
         state = prepared.read_state(store.read(prepared.KIND, receipt.prepared_key))
         share = 1.0 if self.sample is None else self.sample / max(frames, 1)
         seen = (s.observation.frame for s in state.steps)
@@ -189,6 +199,8 @@ class _VerifyPictures(beam.DoFn):
         if hits:
             named = {f"frames.pixels/{entity}": n for entity, n in hits.items()}
             yield pack(ShardSummary(shard=PICTURES, privacy_hits=named))
+        else:
+            marks.add([receipt])
 
 
 @dataclasses.dataclass

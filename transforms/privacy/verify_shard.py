@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from schemas.receipts import FileEntry, Receipt
 from transforms import prepared, storage
 from transforms.checkpoints import CheckpointKeys, CheckpointStore
-from transforms.keys import session_key
+from transforms.keys import session_key, stable_hash
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.verify import EXEMPT_COLUMNS, OutputChecker
 
@@ -67,10 +67,35 @@ def load_digests(
     return digests, session_key(keys.project_key, receipt.session_id)
 
 
+class VerifiedMarks:
+    """Remembers whose checkpoints were searched without a hit, by these rules.
+
+    Shards are copies of checkpoints, so another version need not search them again.
+    """
+
+    def __init__(self, store: CheckpointStore, keys: CheckpointKeys, what: str):
+        self.store, self.keys, self.what = store, keys, what
+
+    def _uri(self, receipt: Receipt) -> str:
+        name = stable_hash(self.what, receipt.key, receipt.digest, self.keys.prepared_salt)
+        return storage.join(self.store.root, "verified", name[:2], name)
+
+    def without(self, members: Sequence[Receipt]) -> list[Receipt]:
+        """Returns the sessions that were never searched."""
+        return [r for r in members if not storage.exists(self._uri(r))]
+
+    def add(self, members: Sequence[Receipt]) -> None:
+        """Marks sessions as searched without a hit."""
+        for receipt in members:
+            storage.put_if_absent(self._uri(receipt), b"")
+
+
 def verify_files(
     checks: SessionChecks, root: str, files: Sequence[FileEntry], members: Sequence[Receipt]
 ) -> dict[str, int]:
     """Checks the files of one shard; returns ``<table>.<column>/<entity>`` → number of hits.
+
+    Only rows of the sessions in ``checks`` are looked at.
 
     Args:
         checks: with the shard's members.
@@ -82,15 +107,18 @@ def verify_files(
     for entry in files:
         uri = storage.join(root, entry.path)
         if entry.path.startswith("tables/"):
-            for session_id, column, value in _table_values(uri):
+            for session_id, column, value in _table_values(uri, checks.members):
                 checks.check(session_id, value, entry.path.split("/")[1], column)
         elif entry.path.startswith("training/") and entry.path.endswith(".jsonl"):
             target = entry.path.split("/")[1]
             for session_id, line in _training_lines(checks.store, uri, target, members):
-                row = recorded_part(msgspec.json.decode(line))
-                checks.check(session_id, row, f"training_{target}", "row")
+                if session_id in checks.members:
+                    row = recorded_part(msgspec.json.decode(line))
+                    checks.check(session_id, row, f"training_{target}", "row")
         elif entry.path.startswith("examples/"):
             session_id = by_example[entry.path.split("/")[1]]
+            if session_id not in checks.members:
+                continue
             for line in storage.read_bytes(uri).splitlines():
                 row = recorded_part(msgspec.json.decode(line))
                 checks.check(session_id, row, "examples", "messages")
@@ -118,9 +146,10 @@ def _examples(store: CheckpointStore, members: Sequence[Receipt]) -> Iterator[tu
                 yield example_id, receipt.session_id
 
 
-def _table_values(uri: str) -> Iterator[tuple[str, str, Any]]:
+def _table_values(uri: str, sessions: Collection[str]) -> Iterator[tuple[str, str, Any]]:
     """Yields (session, column, value) of every cell that may hold text, session by session."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     with storage.open_read(uri) as f:
@@ -131,7 +160,8 @@ def _table_values(uri: str) -> Iterator[tuple[str, str, Any]]:
             if field.name not in EXEMPT_COLUMNS | OF_THE_CATALOGUE and _may_hold_text(field.type)
         ]
         for batch in file.iter_batches(batch_size=256, columns=["session_id", *columns]):
-            for row in batch.to_pylist():
+            wanted = pc.is_in(batch.column("session_id"), pa.array(list(sessions), pa.string()))
+            for row in batch.filter(wanted).to_pylist():
                 for column in columns:
                     if row[column]:
                         yield row["session_id"], column, row[column]

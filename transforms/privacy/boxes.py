@@ -1,4 +1,4 @@
-"""The DOM and accessibility snapshots of one session, as the PrivacyFilter reads them."""
+"""Boxes of sensitive elements: what snapshots say of the frames around their time."""
 
 from __future__ import annotations
 
@@ -6,26 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from schemas.findings import Region
 from schemas.traces import DomSnapshot, Frame, Trace
-from transforms.dom import DomDefect, DomNode, DomTree, parse_dom
-from transforms.session_files import DamagedFileError, SessionFiles
+from transforms.dom import DomNode, DomTree
 
-MAX_DOM_BYTES = 20 << 20
 NEAR_US = 2_000_000
 """A frame shows what a snapshot says when the two are at most this far apart."""
-
-
-def read_snapshots(trace: Trace, files: SessionFiles) -> dict[str, DomTree]:
-    """Returns snapshot file → parsed tree; what cannot be parsed is left out."""
-    trees = {}
-    for snapshot in trace.dom:
-        try:
-            data = snapshot.inline
-            if data is None:
-                data = files.read(snapshot.file, MAX_DOM_BYTES)
-            trees[snapshot.file] = parse_dom(data, snapshot.format, max_bytes=MAX_DOM_BYTES)
-        except (DomDefect, DamagedFileError):
-            continue
-    return trees
 
 
 def sensitive_boxes(
