@@ -61,6 +61,8 @@ class ResultWork(msgspec.Struct, frozen=True, kw_only=True):
     """One per (segment, model configuration)."""
     thoughts: tuple[tuple[int, str], ...] = ()
     """(step index, a thought that was written in hindsight), for ``--annotate``."""
+    replies: tuple[str, ...] = ()
+    """Keys of the cache entries that hold what a model said of this session."""
     examples: tuple[Example, ...] = ()
     training: dict[str, tuple[bytes, ...]] = msgspec.field(default_factory=dict)
     """Target → JSONL lines (without newline) that passed the target's rules."""

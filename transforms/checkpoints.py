@@ -26,8 +26,8 @@ from transforms import storage
 from transforms.keys import published_session_id, stable_hash
 
 MAGIC = b"tracemill checkpoint 1\n"
-UNDIGESTED = ("audit",)
-"""Sections that hold durations and therefore differ between equal runs."""
+UNDIGESTED = ("audit", "replies")
+"""Sections that differ between equal runs: durations, and requests that only the first run made."""
 HEADER_READ = 8192
 
 

@@ -16,7 +16,7 @@ from schemas.packing import pack
 from schemas.receipts import Receipt
 from schemas.tables import ClassificationRow, ExampleRow, FailureRow, SessionRow
 from schemas.work import ResultWork
-from transforms.checkpoints import CheckpointStore, arrow_bytes, table_bytes
+from transforms.checkpoints import Checkpoint, CheckpointStore, arrow_bytes, table_bytes
 from transforms.prepared import failure_rows
 
 KIND = "result"
@@ -136,6 +136,8 @@ def result_sections(
     yield "audit", msgspec.msgpack.encode(work.audit)
     if work.thoughts:
         yield "thoughts", msgspec.msgpack.encode(work.thoughts)
+    if work.replies:
+        yield "replies", msgspec.msgpack.encode(work.replies)
     yield "dropped", msgspec.msgpack.encode(work.dropped)
     yield "tables/sessions", table_bytes(SessionRow, [session_row(work, suite)])
     rows = [classification_row(work, suite, c, configurations) for c in work.classifications]
@@ -180,6 +182,12 @@ def review_line(work: ResultWork, suite: str | None, found: Classification) -> b
             "steps": seen,
         }
     )
+
+
+def reply_keys(checkpoint: Checkpoint) -> frozenset[str]:
+    """Returns the keys of the cached model replies that a result checkpoint rests on."""
+    data = checkpoint.sections.get("replies", b"\x90")
+    return frozenset(msgspec.msgpack.decode(data, type=list[str]))
 
 
 class _WriteResult(beam.DoFn):

@@ -16,6 +16,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("session", nargs="+", help="session ids as published")
     parser.add_argument("--private", help="where private material lies; OUTPUT/private by default")
     parser.add_argument("--max_shard_mb", type=float, default=500.0)
+    parser.add_argument("--model_cache", help="where replies are kept; OUTPUT/cache by default")
     given = parser.parse_args(list(arguments))
     known = set(read_table(given.output, "sessions", ["session_id"])["session_id"].to_pylist())
     missing = [s for s in given.session if s not in known]
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
 
     private = given.private or f"{given.output.rstrip('/')}/private"
     with only_run(given.output):
-        version = forget(given.output, private, set(given.session), given.max_shard_mb)
+        version = forget(
+            given.output, private, set(given.session), given.max_shard_mb, given.model_cache
+        )
     print(f"forgotten: {len(given.session)} sessions; the dataset is version {version}")
     return 0

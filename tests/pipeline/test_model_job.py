@@ -347,3 +347,28 @@ def test_what_was_scrubbed_never_left_the_machine(undisturbed):
     assert len(found) > 5
     assert not [value for value in found if value in sent]
     assert summary(undisturbed[0])["published"]
+
+
+def test_forgetting_a_session_deletes_what_the_model_said_of_it(
+    place, server, undisturbed, tmp_path
+):
+    output = tmp_path / "out"
+    shutil.copytree(undisturbed[0], output, symlinks=True)
+    # An older result is gone from the checkpoints; what was asked for it must be found, too.
+    more = asking(server, "--model_configuration", '{"seed": 3}')
+    server.reset(key=KEY, keep_bodies=True)
+    assert main(place.arguments(output, *more)) == 0
+    assert main(["gc", str(output)]) == 0
+    everything = [json.loads(b) for b in undisturbed[1] + server.bodies()]
+    assert {request_key(b) for b in everything} <= cached(output)
+    assert main(["forget", str(output), MAIL]) == 0
+    left = cached(output)
+    about_mail = [b for b in everything if "Sign in to my mail" in json.dumps(b)]
+    others = [b for b in everything if b not in about_mail]
+    assert about_mail and others
+    assert not {request_key(b) for b in about_mail} & left
+    assert {request_key(b) for b in others} <= left
+    # What stays is not asked for again.
+    server.reset(key=KEY)
+    assert main(place.arguments(output, *more)) == 0
+    assert server.count() == 0

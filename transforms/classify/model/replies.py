@@ -8,6 +8,7 @@ cache and pays for none of it again. Where two processes race, both go on with t
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import Any
 
 import msgspec
@@ -16,6 +17,10 @@ from transforms import storage
 from transforms.classify.model.cache import ReplyCache, request_key
 from transforms.classify.model.client import Endpoint, Pictures
 from transforms.classify.model.reply import Outcome, Reply
+
+ASKED: contextvars.ContextVar[set[str] | None] = contextvars.ContextVar("asked", default=None)
+"""Keys of all requests that the current task and those it started asked for, where one collects
+them: a session must know which entries of the cache tell of it."""
 
 _REPLY = msgspec.json.Decoder(Reply)
 
@@ -31,6 +36,8 @@ class Replies:
     async def ask(self, body: dict[str, Any], pictures: Pictures | None = None) -> Outcome:
         """Returns the outcome of a request; equal requests share one call."""
         key = request_key(body)
+        if (asked := ASKED.get()) is not None:
+            asked.add(key)
         task = self._under_way.get(key)
         if task is None:
             task = asyncio.ensure_future(self._fetched(key, body, pictures))

@@ -20,6 +20,7 @@ from transforms import storage
 from transforms.classify.decide import decide
 from transforms.classify.model.annotate import Annotator
 from transforms.classify.model.classifier import ModelClassifier
+from transforms.classify.model.replies import ASKED
 from transforms.classify.model.settings import ModelSettings
 from transforms.classify.review import Answer, Answers, answered
 from transforms.classify.session import outcomes, segment_contexts
@@ -51,6 +52,8 @@ class ClassifySessions:
 
     async def __call__(self, work: ResultWork) -> ResultWork:
         """Returns the session with its classifications, and thoughts where they are asked for."""
+        asked: set[str] = set()
+        ASKED.set(asked)  # each session is a task of its own, with a context of its own
         suite = self.suites[work.suite_id or ""]
         answers = self.stage.answers.get(work.prepared.session.id, {})
         made = await asyncio.gather(
@@ -71,6 +74,7 @@ class ClassifySessions:
             prepared=prepared,
             classifications=found,
             thoughts=tuple(sorted(thoughts.items())),
+            replies=tuple(sorted(asked)),
             failures=(*work.failures, *failures),
         )
 
