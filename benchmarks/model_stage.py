@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
 import multiprocessing
 import os
@@ -274,7 +275,10 @@ def kill(items: int, kills: int, seed: int) -> dict[str, Any]:
             "kept_and_asked_again": sum(
                 name in kept for moment, kept in killed for name in trace[moment:]
             ),
-            "not_kept_at_kill": [len(set(trace[:moment]) - kept) for moment, kept in killed],
+            "not_kept_at_kill": [
+                len(set(trace[begun:moment]) - kept)
+                for (begun, _), (moment, kept) in itertools.pairwise([(0, set()), *killed])
+            ],
             "bound": concurrency * processes,
             "calls": len(trace),
             "warm_calls": warm_calls,
