@@ -19,7 +19,7 @@ from schemas.trajectories import PreparedSession, Step
 from transforms.classify.model.answers import Unusable, leaves, read_object
 from transforms.classify.model.asking import Asker
 from transforms.classify.model.evidence import step_shown
-from transforms.classify.model.fence import CLOSE, OPEN, cut
+from transforms.classify.model.fence import CLOSE, OPEN, cut, escaped
 from transforms.classify.model.forms import Forms
 from transforms.classify.model.loop import ModelLoop
 from transforms.classify.model.merging import added
@@ -146,7 +146,7 @@ class Annotator:
             text = repair_request(problems).replace(
                 "Answer again", "Write those thoughts, and only those, again"
             )
-            again = msgspec.structs.replace(question, repairs=((asked.choice.text, text),))
+            again = msgspec.structs.replace(question, repairs=((escaped(asked.choice.text), text),))
             second = await self.asker.ask(again, {}, read)
             usage = added(usage, second.usage)
             if second.value is not None:

@@ -15,6 +15,7 @@ import msgspec
 from schemas.classifications import Usage
 from transforms.classify.model.answers import Unusable
 from transforms.classify.model.client import Pictures
+from transforms.classify.model.fence import escaped
 from transforms.classify.model.forms import Forms
 from transforms.classify.model.reply import Choice, Outcome, Refused, Reply
 from transforms.classify.model.requests import RAISED_TOKENS, Form, Question, repair_request
@@ -90,7 +91,9 @@ class Asker:
             if len(question.repairs) == REPAIRS:
                 return Asked(reason=bad.code, failed=True, usage=usage)
             counts["repairs"] += 1
-            turn = (finished[0].text[:QUOTED_CHARACTERS], repair_request(bad.problems))
+            # What a model says may be what the recording told it to say.
+            said = escaped(finished[0].text[:QUOTED_CHARACTERS])
+            turn = (said, repair_request(bad.problems))
             question = msgspec.structs.replace(question, repairs=(*question.repairs, turn))
 
     async def sample(

@@ -28,7 +28,14 @@ def fenced(data: Any) -> str:
 
 def safe_json(data: Any) -> str:
     """Encodes as JSON without angle brackets, backticks or invisible characters."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return escaped(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+
+
+def escaped(text: str) -> str:
+    """Writes as escapes what could look like a fence or markup, or not be seen at all.
+
+    In JSON it means the same; in other text it can still be read.
+    """
     return _ESCAPED.sub(_escape, text)
 
 

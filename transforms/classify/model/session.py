@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from schemas.catalogue import Catalogue, Suite
 from schemas.classifications import Classification
+from schemas.outcomes import is_volatile
 from schemas.trajectories import PreparedSession
 from schemas.work import ResultWork
 from transforms import storage
@@ -22,6 +23,7 @@ from transforms.classify.model.annotate import Annotator
 from transforms.classify.model.classifier import ModelClassifier
 from transforms.classify.model.replies import ASKED
 from transforms.classify.model.settings import ModelSettings
+from transforms.classify.model.wording import RequestWriter, wants_wording
 from transforms.classify.review import Answer, Answers, answered
 from transforms.classify.session import outcomes, segment_contexts
 from transforms.places import frame_path
@@ -47,6 +49,7 @@ class ClassifySessions:
         load = functools.partial(_load_frame, stage.output)
         self.stage = stage
         self.classifiers = [ModelClassifier(m, load) for m in stage.models]
+        self.writers = [RequestWriter(m) for m in stage.models]
         self.annotator = Annotator(stage.models[0]) if stage.annotate else None
         self.suites = {s.id: s for s in stage.catalogue.suites}
 
@@ -64,16 +67,20 @@ class ClassifySessions:
         )
         found = tuple(c for part in made for c in part)
         failures, _ = outcomes(work.prepared, found)  # noise is dropped where examples are made
+        requests, lost = await self._requests(work.prepared, suite, made)
         thoughts: dict[int, str] = {}
         prepared = work.prepared
         if self.annotator is not None:
-            thoughts = (await self.annotator.annotate(prepared)).thoughts
+            said = await self.annotator.annotate(prepared)
+            thoughts, lost = said.thoughts, lost | set(said.rejected)
             prepared = with_thoughts(prepared, thoughts)
         return msgspec.structs.replace(
             work,
             prepared=prepared,
             classifications=found,
             thoughts=tuple(sorted(thoughts.items())),
+            requests=requests,
+            unfinished=any(map(is_volatile, lost)),
             replies=tuple(sorted(asked)),
             failures=(*work.failures, *failures),
         )
@@ -100,6 +107,35 @@ class ClassifySessions:
                     found = msgspec.structs.replace(found, status="failed")
             made.append(found)
         return made
+
+    async def _requests(
+        self, prepared: PreparedSession, suite: Suite, made: Sequence[Sequence[Classification]]
+    ) -> tuple[tuple[tuple[int, int, str], ...], set[str]]:
+        """Writes the request of each whole task that no description speaks for.
+
+        Returns them by (task, configuration), and the reasons why others are missing.
+        """
+        tasks = sorted({s.task for s in prepared.steps})
+        if (prepared.session.description or "").strip() and len(tasks) == 1:
+            return (), set()
+        wanted = [
+            (task, number, own)
+            for number, found in enumerate(made)
+            for task in tasks
+            if wants_wording(own := [c for c in found if c.segment.task == task])
+        ]
+        worded = await asyncio.gather(
+            *(
+                self.writers[number].write(suite, [c for c in own if c.status == "accepted"])
+                for _, number, own in wanted
+            )
+        )
+        requests = tuple(
+            (task, number, said.request)
+            for (task, number, _), said in zip(wanted, worded)
+            if said.request is not None
+        )
+        return requests, {said.reason for said in worded if said.request is None}
 
     def take_counts(self) -> dict[str, int]:
         """Returns what the endpoints counted since the last call."""
