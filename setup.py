@@ -63,7 +63,7 @@ setup(
     packages=find_packages(include=["pipeline*", "transforms*", "schemas*"]),
     package_data={
         "transforms": ["**/*.yaml", "**/*.txt", "**/*.json", "privacy/ner_model/**/*"],
-        "pipeline": ["**/*.html"],
+        "pipeline": ["*.txt"],
     },
     install_requires=BASE,
     extras_require=EXTRAS,
