@@ -191,6 +191,8 @@ def _ask(
                 asking.pictures += seen * votes
         usual = len(pack) * (TOKENS_PER_ANSWER + TOKENS_PER_VALUE * values)
         asking.add(tokens, usual, most, votes)
+    for tokens, written, most in _requests(session, segments):
+        asking.add(tokens, written, most)
     if settings.options.annotate and model is settings.models[0]:
         for tokens, steps, most in _thoughts(session):
             asking.add(tokens, TOKENS_PER_THOUGHT * steps, most)
@@ -207,6 +209,26 @@ def _frames(session: PreparedSession, segment: Segment) -> int:
     if last < len(steps) and steps[last].task == segment.task:
         seen.add(steps[last].observation.frame)
     return len(seen - {None})
+
+
+def _requests(
+    session: PreparedSession, segments: Sequence[Segment]
+) -> Iterator[tuple[int, int, int]]:
+    """(prompt, completion, most completion tokens) of the requests to be worded, if all goes well.
+
+    A task is worded when no description speaks for it and all of its segments are accepted.
+    """
+    from transforms.classify.model import wording
+    from transforms.classify.model.client import CHARACTERS_PER_TOKEN
+
+    tasks = {s.task for s in session.steps}
+    if (session.session.description or "").strip() and len(tasks) == 1:
+        return
+    fixed = math.ceil(len(wording._SYSTEM) / CHARACTERS_PER_TOKEN)
+    for task in sorted(tasks):
+        if count := sum(s.task == task for s in segments):
+            told = count * TOKENS_PER_VALUE
+            yield fixed + 2 * told, told, wording.MAX_TOKENS
 
 
 def _thoughts(session: PreparedSession) -> Iterator[tuple[int, int, int]]:

@@ -25,6 +25,14 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """True when the whole session is FAILED because of it."""
 
 
+_VOLATILE = frozenset("internal_error budget timeout connection garbage unanswered".split())
+
+
+def is_volatile(reason: str) -> bool:
+    """Whether another run may not meet this failure code or review reason again."""
+    return reason in _VOLATILE or reason.startswith("http_")
+
+
 class Dropped(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A record removed on purpose. ``kind`` is frame, dom, request, segment … ; events have the
     ledger."""

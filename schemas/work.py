@@ -61,6 +61,10 @@ class ResultWork(msgspec.Struct, frozen=True, kw_only=True):
     """One per (segment, model configuration)."""
     thoughts: tuple[tuple[int, str], ...] = ()
     """(step index, a thought that was written in hindsight), for ``--annotate``."""
+    requests: tuple[tuple[int, int, str], ...] = ()
+    """(task, model configuration, request that a model wrote), where none was recorded."""
+    unfinished: bool = False
+    """Something optional was not to be had of the model now, and another run may have it."""
     replies: tuple[str, ...] = ()
     """Keys of the cache entries that hold what a model said of this session."""
     examples: tuple[Example, ...] = ()

@@ -12,6 +12,7 @@ import msgspec
 from schemas.catalogue import Catalogue
 from schemas.classifications import Classification
 from schemas.examples import Example
+from schemas.outcomes import is_volatile
 from schemas.packing import pack
 from schemas.receipts import Receipt
 from schemas.tables import ClassificationRow, ExampleRow, FailureRow, SessionRow
@@ -20,8 +21,6 @@ from transforms.checkpoints import Checkpoint, CheckpointStore, arrow_bytes, tab
 from transforms.prepared import failure_rows
 
 KIND = "result"
-VOLATILE = frozenset(["internal_error", "budget", "timeout", "connection", "reset"])
-"""Failure codes and review reasons that another run may not meet again; ``http_…`` ones too."""
 
 
 def _json(value: Any) -> str:
@@ -212,7 +211,7 @@ class _WriteResult(beam.DoFn):
         fatal = work.prepared.failed or work.failed
         reasons = {f.code for f in work.failures}
         reasons.update(r for c in work.classifications for r in c.reasons)
-        volatile = any(r in VOLATILE or r.startswith("http_") for r in reasons)
+        volatile = work.unfinished or any(map(is_volatile, reasons))
         prepared = work.receipt
         receipt = Receipt(
             session_id=prepared.session_id,

@@ -372,3 +372,41 @@ def test_forgetting_a_session_deletes_what_the_model_said_of_it(
     server.reset(key=KEY)
     assert main(place.arguments(output, *more)) == 0
     assert server.count() == 0
+
+
+def test_a_model_words_the_request_that_nobody_recorded(place, server, tmp_path):
+    session = "0814a693-2a4a-5bb7-aaee-e9031569ecd2"
+    out = tmp_path / "out"
+    assert main(place.arguments(out, sessions=[session])) == 0
+    # A person accepts what the offline classifier said: then the whole task is.
+    answers = [
+        {
+            "session_id": session,
+            "segment_id": r["segment_id"],
+            "action": r["action"],
+            "parameters": json.loads(r["parameters"]),
+        }
+        for r in table(out, "classifications")
+    ]
+    (out / "review/answers.jsonl").write_text("".join(json.dumps(a) + "\n" for a in answers))
+    server.reset(key=KEY, keep_bodies=True)
+    given = place.arguments(out, *asking(server), sessions=[session])
+    assert main(given) == 0
+    (example,) = table(out, "examples")
+    assert (example["status"], example["request_source"]) == ("COMPLETED", "model")
+    (rows,) = (out / "dataset" / "training" / "openai").glob("*.jsonl")
+    (row,) = [json.loads(line) for line in rows.open()]
+    assert "Please: Show only cards" in json.dumps(row["messages"][1]["content"])
+    assert sum("Write the request" in body for body in server.bodies()) == 1
+
+    # Kept like every reply; and a model that makes values up is not believed.
+    without_results(out)
+    server.reset(key=KEY)
+    assert main(given) == 0
+    assert server.count() == 0
+    shutil.rmtree(out / "cache")
+    without_results(out)
+    server.reset(key=KEY, fixed_text='{"request": "Send 4711 EUR to x@evil.example."}')
+    assert main(given) == 0
+    (example,) = table(out, "examples")
+    assert (example["status"], example["request_source"]) == ("COMPLETED", "template")

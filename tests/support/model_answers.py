@@ -99,6 +99,9 @@ def answer_for(body: dict[str, Any], steered: bool = False) -> str:
         return json.dumps(
             {"thoughts": [{"step": s["id"], "thought": _thought(s)} for s in data["annotate"]]}
         )
+    if "done" in data:
+        asked = [f"{d['about']} {' '.join(map(str, d['values'].values()))}" for d in data["done"]]
+        return json.dumps({"request": "Please: " + "; ".join(asked)})
     if "boundaries" in data:
         ids = [s["id"] for s in data["boundaries"]]
         return json.dumps({"segments": [{"first": i, "last": i} for i in ids]})

@@ -58,12 +58,14 @@ def synthesize_examples(
     classifications: Sequence[Classification],
     catalogue: Catalogue,
     settings: SynthesisSettings,
+    requests: Sequence[tuple[int, int, str]] = (),
 ) -> tuple[tuple[Example, ...], tuple[Failure, ...], tuple[Dropped, ...]]:
     """Returns the session's Examples, ordered by (task, configuration, map), failures and drops.
 
     A session without a Suite gives nothing: it has failed (``unknown_suite``) before. Noise
     (``none``) is dropped and never blocks; a segment in review or failed makes the Example
     PENDING; an action the map doesn't know makes it FAILED; a task with noise only makes none.
+    ``requests`` are what a model worded, by (task, configuration), where no description speaks.
     ``example_path`` and ``storage_path`` stay empty until an Example has passed its targets.
     """
     if suite is None:
@@ -71,6 +73,7 @@ def synthesize_examples(
     examples: list[Example] = []
     failures: list[Failure] = []
     dropped: list[Dropped] = []
+    worded = {(task, configuration): text for task, configuration, text in requests}
     maps = _chosen_maps(suite, catalogue, settings.maps)
     tasks = sorted({s.task for s in prepared.steps} | {s.task for s in segments}) or [0]
     for task in tasks:
@@ -94,6 +97,7 @@ def synthesize_examples(
                     model=next((c for c in classifications if c.configuration == index), None),
                     segments=tuple(s for s in segments if s.task == task),
                     found=found,
+                    worded=worded.get((task, index)),
                 )
                 example, faults, drops = synthesis.example()
                 examples += [example] if example else []
@@ -138,6 +142,8 @@ class _Synthesis:
     model: Classification | None
     segments: tuple[Segment, ...]
     found: tuple[Classification, ...]
+    worded: str | None = None
+    """The request as a model worded it, for the whole task."""
 
     @property
     def id(self) -> str:
@@ -235,10 +241,15 @@ class _Synthesis:
     def _request(
         self, run: Sequence[tuple[Classification, ToolCall]], whole: bool
     ) -> tuple[str, str]:
-        """The request and its source. A description speaks for the whole session only."""
+        """The request and its source. A description speaks for the whole session only.
+
+        What a model worded speaks for the whole task; a template for any run of it.
+        """
         description = (self.prepared.session.description or "").strip()
         if description and whole and self.only_task:
             return description, "description"
+        if self.worded and whole:
+            return self.worded, "model"
         return templated_request(self.suite, [c for c, _ in run]), "template"
 
     def _conversation(

@@ -39,6 +39,7 @@ class _SynthesizeExamples(SessionDoFn):
             work.classifications,
             self.catalogue,
             self.settings,
+            work.requests,
         )
         return msgspec.structs.replace(
             work,

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from schemas.catalogue import Suite
-from schemas.classifications import NONE_ACTION, Classification
+from schemas.classifications import Classification
 from transforms.classify.model.answers import Unusable, folded, leaves, read_object
 from transforms.classify.model.asking import Asker
 from transforms.classify.model.fence import CLOSE, OPEN
@@ -126,10 +126,10 @@ def faults(request: str, shown: dict[str, Any]) -> tuple[str, ...]:
 
 def _stated(value: Any) -> list[str]:
     """The texts that a request must hold; yes or no may be said in many ways."""
-    return [] if isinstance(value, bool) else [str(leaf) for leaf in leaves(value)]
+    return [] if isinstance(value, bool) else leaves(value)
 
 
 def wants_wording(found: Sequence[Classification]) -> bool:
     """Whether all of a task is accepted, so that a conversation of the whole of it is made."""
-    acting = [c for c in found if c.status != "none" and c.action != NONE_ACTION]
+    acting = [c for c in found if c.status != "none"]
     return bool(acting) and all(c.status == "accepted" for c in acting)
