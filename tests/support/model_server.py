@@ -49,6 +49,7 @@ CONFIG: dict[str, Any] = {
     "ignore_n": False,
     "drop_logprobs": False,
     "fixed_text": "",  # the text of every answer
+    "fixed_answer": "",  # the text of answers with the fault "fixed"
     "pictures": True,
     "refuse_pictures_of": "",  # a marker whose pictures get 400
     "max_prompt_chars": 0,  # above: 400 context_length_exceeded
@@ -247,6 +248,8 @@ class Server:
             text, finish = text[: len(text) // 2], "length"
         elif fault == "refusal":
             text, refusal = None, "I cannot help with that."
+        elif fault == "fixed":
+            text = config["fixed_answer"]
         elif fault == "blank":
             text = ""
         elif fault == "broken":

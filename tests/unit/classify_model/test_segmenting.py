@@ -24,6 +24,7 @@ def test_runs_are_read():
         ("no", "not_json"),
         ('{"segments": 3}', "not_json"),
         ('{"segments": [3]}', "unknown_step"),
+        ('{"segments": [{"first": [], "last": {}}]}', "unknown_step"),
         (text(("s1", "s9")), "unknown_step"),
         (text(("s3", "s2")), "overlap"),
         (text(("s1", "s3"), ("s3", "s4")), "overlap"),

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.classify.model.answers import folded
+from transforms.classify.model.annotate import read_thoughts
+from transforms.classify.model.answers import Unusable, folded
 from transforms.classify.model.thoughts import Timeline, violations
 
 SEEN = folded("Move the note to Archive 2019. Field Title: Summer plan. Window: Notes")
@@ -64,6 +65,15 @@ def test_thoughts_that_are_rejected(thought, code):
 def test_what_looks_like_coordinates_may_be_recorded_text():
     seen = folded("Set the size to 640x480")
     assert violations("The size has to be 640x480.", seen, []) == ()
+
+
+def test_rows_that_are_no_thoughts_are_left_out():
+    said = (
+        '{"thoughts": [{"step": "s1", "thought": " a  b "}, 3, {"step": [], "thought": "x"},'
+        ' {"step": "s2"}, {"step": "s3", "thought": "y"}, {"step": "s3", "thought": "z"}]}'
+    )
+    assert read_thoughts(said, {"s1": 4, "s2": 5, "s3": 6}) == {4: "a b"}
+    assert isinstance(read_thoughts("no", {}), Unusable)
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=4))

@@ -167,7 +167,7 @@ def read_thoughts(text: str, names: dict[str, int]) -> dict[int, str] | Unusable
     thoughts: dict[int, str] = {}
     repeated: set[int] = set()
     for row in rows:
-        index = names.get(row.get("step")) if isinstance(row, dict) else None
+        index = names.get(str(row.get("step"))) if isinstance(row, dict) else None
         if index is None or not isinstance(row.get("thought"), str):
             continue
         if index in thoughts:

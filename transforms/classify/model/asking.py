@@ -86,7 +86,7 @@ class Asker:
                         form=form,
                         usage=usage,
                     )
-            bad = samples[0]
+            bad = next(s for s in samples if isinstance(s, Unusable))
             counts[f"unusable_{bad.code}"] += 1
             if len(question.repairs) == REPAIRS:
                 return Asked(reason=bad.code, failed=True, usage=usage)

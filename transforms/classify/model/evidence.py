@@ -179,8 +179,8 @@ def _objects(context: SegmentContext, rows: Sequence[Row]) -> Iterator[Row]:
             if isinstance(value, str | int | float) and value not in ("", None)
         }
         name = f"o{len(told)}"
-        shown = {"id": name, "named_by": row.id, "what": what or owner}
-        shown["values"] = dict(list(values.items())[:OBJECT_VALUES])
+        kept = dict(list(values.items())[:OBJECT_VALUES])
+        shown = {"id": name, "named_by": row.id, "what": what or owner, "values": kept}
         yield Row(id=name, kind="object", shown=shown, request_id=told_by)
 
 

@@ -117,13 +117,11 @@ class Forms:
     ) -> tuple[Outcome, Form]:
         known = form is not None
         form = form or self._first()
-        first_refusal: Refused | None = None
         outcome: Outcome
         for _ in range(MOST_PROBES):
             self._trial[key], self._trial_since[key] = form, time.monotonic()
             outcome = await self.replies.ask(self.body(question, form), pictures)
             if isinstance(outcome, Refused):
-                first_refusal = first_refusal or outcome
                 following = _next(form, outcome, self.settings)
                 if following is None:
                     break
@@ -143,13 +141,13 @@ class Forms:
                 form = seen
             else:
                 return outcome, form
-        if first_refusal is not None and not (outcome.too_long or outcome.filtered):
+        if isinstance(outcome, Refused) and not (outcome.too_long or outcome.filtered):
             self._hopeless += 1
             if self._hopeless >= HOPELESS and not self._known:
                 endpoint = self.replies.endpoint
                 endpoint.fault = ConfigurationFault(
-                    f"model endpoint {endpoint.place}: HTTP {first_refusal.status} "
-                    f"{first_refusal.code}: it takes no form of request; check --model and "
+                    f"model endpoint {endpoint.place}: HTTP {outcome.status} "
+                    f"{outcome.code}: it takes no form of request; check --model and "
                     "--model_configuration"
                 )
                 endpoint.check()

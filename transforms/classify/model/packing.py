@@ -104,7 +104,7 @@ def _rows(choice: Choice, items: list[tuple[SegmentContext, Evidence]]) -> dict[
     found: dict[int, Finding] = {}
     seen: set[int] = set()
     for number, row in enumerate(rows if isinstance(rows, list) else []):
-        place = places.get(row.get("id")) if isinstance(row, dict) else None
+        place = places.get(str(row.get("id"))) if isinstance(row, dict) else None
         if place is None:
             continue
         if place in seen:

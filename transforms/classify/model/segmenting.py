@@ -112,7 +112,7 @@ def read_runs(text: str, names: dict[str, int]) -> list[tuple[int, int]] | Unusa
     runs: list[tuple[int, int]] = []
     for row in rows:
         row = row if isinstance(row, dict) else {}
-        first, last = names.get(row.get("first", "")), names.get(row.get("last", ""))
+        first, last = names.get(str(row.get("first"))), names.get(str(row.get("last")))
         if first is None or last is None:
             return Unusable("unknown_step", ('"first" and "last" must be ids of given steps',))
         if first > last or (runs and first <= runs[-1][1]):

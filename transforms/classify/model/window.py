@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import queue
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -20,14 +20,6 @@ from transforms.classify.model.loop import ModelLoop
 
 PENDING_PER_SLOT = 1.5
 """Elements under way for each request that may be in flight: those that back off hold no slot."""
-
-
-class Worker(Protocol):
-    """What a worker process does with one element."""
-
-    async def __call__(self, element: Any) -> Any:
-        """Returns the element's result; runs in the process's loop."""
-        ...
 
 
 class AsyncWindow(beam.DoFn):
@@ -40,7 +32,7 @@ class AsyncWindow(beam.DoFn):
 
     def __init__(
         self,
-        make: Callable[[], Callable[[Any], Awaitable[Any]]],
+        make: Callable[[], Callable[[Any], Coroutine[Any, Any, Any]]],
         concurrency: int,
         stage: str = "ClassifySegments",
     ) -> None:
