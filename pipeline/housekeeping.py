@@ -140,7 +140,7 @@ def _remember_reply_keys(store: CheckpointStore, needed: Collection[str]) -> Non
             continue
         with contextlib.suppress(CheckpointDefect):
             checkpoint = store.read("result", storage.name_of(stat.uri).removesuffix(".ckpt"))
-            if keys := reply_keys(checkpoint):
+            if keys := set(reply_keys(checkpoint)):
                 doomed.setdefault(checkpoint.receipt.session_id, set()).update(keys)
     for session_id, keys in doomed.items():
         uri = storage.join(store.root, "replies", f"{session_id}.txt")
