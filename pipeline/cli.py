@@ -67,16 +67,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pipeline.stores import use_store_options
 
     rest = use_store_options(arguments)
+    if name in JOBS:
+        from pipeline.stopping import stop_on_signals
+
+        stop_on_signals()
     try:
         return _command(COMMANDS[name][0])(arguments if name in JOBS else rest)
     except UsageError as error:
         print(f"tracemill {name}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        from pipeline.stopping import leave
+
         print(f"tracemill {name}: stopped; run it again to go on", file=sys.stderr)
-        return 130
+        leave(getattr(error, "code", 130))
     except BrokenPipeError:
         return 0
+    except Exception as error:
+        if not _of_storage(error):
+            raise
+        print(f"tracemill {name}: {error}", file=sys.stderr)
+        return 3
+
+
+def _of_storage(error: Exception) -> bool:
+    from transforms.storage import StorageError
+
+    return isinstance(error, StorageError | OSError)
 
 
 def _command(module: str) -> Callable[[Sequence[str]], int]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import logging
 import os
+import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from pipeline.locks import only_run
 from pipeline.options import Options, UsageError
 from pipeline.preflight import check_runner
 from pipeline.settings import RunSettings, resolve
+from pipeline.stopping import raise_if_asked
 from pipeline.stores import complete_beam_options
 from schemas.receipts import Receipt, VersionPlan
 from transforms import storage
@@ -27,6 +28,13 @@ from transforms.write.plan import plan_version
 
 DEFAULT_RUNNER = "FnApiRunner"
 """In process. ``DirectRunner`` would first look for a binary on the internet."""
+
+
+STORAGE_FAULT = re.compile(
+    r"\b(?:StorageError: [^\n]*?|(?:OSError|PermissionError): \[Errno \d+\] [^\n]*?)"
+    r"(?= \[while running|\n|$)"
+)
+"""Such texts name an operation and a place, never a record."""
 
 
 class InfrastructureError(Exception):
@@ -121,8 +129,14 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
     watching = report.watch(progress) if report and progress else contextlib.nullcontext()
     try:
         with watching:
-            pipeline.run().wait_until_finish()
+            running = pipeline.run()
+            try:
+                running.wait_until_finish()
+            except KeyboardInterrupt:
+                running.cancel()
+                raise
     except Exception as error:
+        raise_if_asked()
         summary = _read_summary(run_folder)
         if summary and not summary["published"]:
             raise InfrastructureError("; ".join(summary["objections"])) from None
@@ -141,8 +155,6 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
 
 def _configuration_fault(error: BaseException) -> str | None:
     """Returns what a worker said of the configuration; it may come as text of another process."""
-    import re
-
     found = re.search(r"ConfigurationFault: ([^\n]*?)(?: \[while running|\n|$)", repr_chain(error))
     return found.group(1) if found else None
 
@@ -175,6 +187,9 @@ def _first_line(error: BaseException, stack: str) -> str:
         if isinstance(cause, storage.StorageError | OSError):
             return f"{type(cause).__name__}: {cause}"
         cause = cause.__cause__ or cause.__context__
+    # Beam puts a worker's exception into another one's text.
+    if found := STORAGE_FAULT.search(repr_chain(error)):
+        return found.group(0)
     return f"the runner failed with {type(error).__name__}; the stack is in {stack}"
 
 
@@ -224,23 +239,3 @@ def _link_latest(output: str, run_id: str) -> None:
         temporary.unlink()
     os.symlink(run_id, temporary)
     os.replace(temporary, folder / "latest")
-
-
-@contextlib.contextmanager
-def only_run(output: str) -> Iterator[None]:
-    """Refuses a second run on one local output while the first is at work."""
-    if not storage.is_local(output):
-        yield
-        return
-    folder = storage.local_path(output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("a+b")
-    except OSError as error:
-        raise InfrastructureError(f"{output}: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"{output}: another run is at work there") from None
-        yield

@@ -216,6 +216,7 @@ def resolve(options: Options, dry: bool = False) -> RunSettings:
         result_salt=stable_hash(result),
         answers={session: stable_hash(given) for session, given in answers.items()},
         forgotten=forgotten_sessions(options.private_root),
+        key_uri="" if dry else options.project_key_file,
     )
     return RunSettings(
         options=options,
@@ -343,7 +344,7 @@ def model_settings(
     )
     made = tuple(
         ModelSettings(
-            model=configuration.get("model", options.model),
+            model=model_name(options, configuration),
             endpoint=endpoint,
             cache=options.model_cache or storage.join(options.output or "", "cache"),
             configuration={k: v for k, v in configuration.items() if k != "model"},

@@ -13,6 +13,7 @@ Arrow so that writing a version is copying, not conversion.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ import msgspec
 from schemas.receipts import Receipt
 from schemas.tables import arrow_schema
 from transforms import storage
-from transforms.keys import published_session_id, stable_hash
+from transforms.keys import load_project_key, published_session_id, stable_hash
 
 MAGIC = b"tracemill checkpoint 1\n"
 UNDIGESTED = ("audit", "replies")
@@ -51,6 +52,13 @@ class CheckpointKeys(msgspec.Struct, frozen=True):
     """Published session id → hash of its review answers."""
     forgotten: frozenset[str] = frozenset()
     """Published ids of sessions that `forget` removed: they are not read again."""
+    key_uri: str = ""
+    """Where the project key lies. With it the key itself never enters a graph: workers read it."""
+
+    def __reduce__(self) -> Any:
+        key = b"" if self.key_uri else self.project_key
+        rest = (self.prepared_salt, self.result_salt, self.answers, self.forgotten, self.key_uri)
+        return _keys_with_key, (key, *rest)
 
     def __repr__(self) -> str:
         return f"CheckpointKeys({self.prepared_salt}, {self.result_salt})"
@@ -68,6 +76,15 @@ class CheckpointKeys(msgspec.Struct, frozen=True):
         return stable_hash(
             "result", prepared_key, self.result_salt, self.answers.get(session_id, "")
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _project_key(uri: str) -> bytes:
+    return load_project_key(uri, create=False)
+
+
+def _keys_with_key(key: bytes, *rest: Any) -> CheckpointKeys:
+    return CheckpointKeys(key or _project_key(rest[-1]), *rest)
 
 
 def table_bytes(row_type: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> bytes:

@@ -18,6 +18,7 @@ from apache_beam.metrics import Metrics
 
 import schemas.coders  # noqa: F401  (a worker that loads a stage knows our coders)
 from schemas.outcomes import Audit, Failure
+from transforms.storage import is_storage_fault
 
 _PROJECT = Path(__file__).resolve().parent.parent
 
@@ -90,8 +91,11 @@ class SessionDoFn(beam.DoFn):
         yield self.audited(work, made, time.perf_counter() - started)
 
     def failed_work(self, work: Any, error: Exception) -> Any:
-        """Returns the session with an internal failure; raises instead under ``fail_fast``."""
-        if self.fail_fast:
+        """Returns the session with an internal failure.
+
+        Raises under ``fail_fast``, and when storage failed, which is no session's fault.
+        """
+        if self.fail_fast or is_storage_fault(error):
             raise error
         failure = internal_failure(self.session_id(work), self.stage, error)
         return msgspec.structs.replace(work, failures=(*work.failures, failure))

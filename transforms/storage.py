@@ -89,14 +89,20 @@ def _is_transient(error: BaseException) -> bool:
         return False
     if type(error).__name__ in _HOPELESS:
         return False
-    if isinstance(error, OSError) and error.errno in (
-        errno.ENOSPC,
-        errno.EROFS,
-        errno.ENAMETOOLONG,
-    ):
+    if isinstance(error, OSError) and error.errno in (*NO_ROOM, errno.ENAMETOOLONG):
         return False
     status = getattr(error, "code", None) or getattr(error, "status_code", None)
     return not (isinstance(status, int) and 400 <= status < 500 and status not in (408, 429))
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
+def is_storage_fault(error: BaseException) -> bool:
+    """Whether storage itself failed: no record is to blame, and going on is no use."""
+    return isinstance(error, StorageError) or (
+        isinstance(error, OSError) and error.errno in NO_ROOM
+    )
 
 
 def _retried(what: str, uri: str, call: Callable[[], T]) -> T:

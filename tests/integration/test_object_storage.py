@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 
 import pytest
 
+from pipeline.locks import RemoteLock
+from pipeline.options import UsageError
 from tests.pipeline.jobs import ENVIRONMENT, EXAMPLES, command, manifest, tracemill
 from tests.support.object_stores import (
     fake_gcs_server,
@@ -252,3 +255,32 @@ def test_an_object_replaced_while_it_is_read_is_not_mixed(stores):
         storage.write_bytes(uri, b"b" * (1 << 20))
         with pytest.raises((storage.StorageError, object_stores.Changed, FileNotFoundError)):
             f.read()
+
+
+def test_two_runs_on_one_output_one_is_refused(stores, place):
+    root = PREFIXES["s3"]
+    output = f"{root}/locked"
+    with RemoteLock(output):
+        made = tracemill(*arguments(place, output), check=2)
+        assert "another run is at work there" in made.stderr
+        with pytest.raises(UsageError), RemoteLock(output):
+            pass
+    assert not storage.exists(f"{output}/.lock.json")
+    with RemoteLock(output):
+        assert storage.exists(f"{output}/.lock.json")
+
+
+def test_a_lock_that_nobody_renews_ends(stores):
+    output = f"{PREFIXES['s3']}/abandoned"
+    first = RemoteLock(output, renewed_s=0.2, expires_s=1)
+    with first:
+        time.sleep(1.5)
+        with pytest.raises(UsageError), RemoteLock(output, renewed_s=0.2, expires_s=1):
+            pass  # renewed meanwhile
+    killed = RemoteLock(output, renewed_s=60, expires_s=1)
+    killed.__enter__()
+    time.sleep(1.2)
+    with RemoteLock(output, renewed_s=0.2, expires_s=1):
+        assert storage.exists(f"{output}/.lock.json")
+        killed.__exit__()  # comes back to life: the lock isn't its own any more
+        assert storage.exists(f"{output}/.lock.json")
