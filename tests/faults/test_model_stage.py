@@ -158,9 +158,9 @@ def test_a_wait_that_is_too_long_is_not_waited_for(make, server):
 
 
 def test_a_storm_of_refusals_stops_the_whole_process(make, server):
-    markers = [f"n {i}" for i in range(200)]
+    markers = [f"n {i}" for i in range(240)]
     classifier = make(
-        server_={"plan": [""] * 8 + ["429"] * 8, "retry_after_s": 1.5, "latency_s": [0.01, 0.02]},
+        server_={"plan": [""] * 8 + ["429"] * 8, "retry_after_s": 1.5, "latency_s": [0.05, 0.06]},
         concurrency=8,
     )
     found = classify(classifier, markers)
