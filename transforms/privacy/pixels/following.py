@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 
 from schemas.findings import Region
 from transforms.privacy.pixels.engine import Line
-from transforms.privacy.pixels.incremental import TILE, Link
+from transforms.privacy.pixels.incremental import Link
+from transforms.privacy.pixels.likeness import TILE
 from transforms.privacy.pixels.lookalikes import fold
 
 MIN_WIDTH, MIN_HEIGHT = 6, 3

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.findings import Found, Region, Span
+from transforms.privacy.pixels.crops import INK_PAD
 from transforms.privacy.pixels.engine import Line, overlap
-from transforms.privacy.pixels.incremental import INK_PAD
 from transforms.privacy.pixels.lookalikes import (
     allowed_errors,
     fold,

@@ -1,0 +1,120 @@
+"""Rectangles of a frame that are read again, grown so that they cut no line of text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from transforms.privacy.pixels.crops import INK_PAD
+from transforms.privacy.pixels.engine import Box, Line
+from transforms.privacy.pixels.likeness import TILE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Area = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in pixels, right/bottom exclusive."""
+
+
+def areas_around(changed: np.ndarray, width: int, height: int) -> list[Area]:
+    """Returns rectangles around connected changed tiles, in pixels."""
+    import cv2
+    import numpy as np
+
+    near = cv2.dilate(changed.astype(np.uint8), np.ones((3, 5), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    return [
+        (
+            int(x) * TILE,
+            int(y) * TILE,
+            min(width, int(x + w) * TILE),
+            min(height, int(y + h) * TILE),
+        )
+        for x, y, w, h, _ in stats[1:count]
+        if x * TILE < width and y * TILE < height
+    ]
+
+
+def whole_line_areas(
+    areas: list[Area], lines: Sequence[Line], width: int, height: int
+) -> list[Area]:
+    """Grows areas until they cut none of the lines, and joins those that nearly touch."""
+    cores = [core_of(line) for line in lines]
+    while True:
+        grown = _merged([_grown_to_lines(area, cores, width, height) for area in areas])
+        if grown == areas:
+            return areas
+        areas = grown
+
+
+def _grown_to_lines(area: Area, cores: Sequence[Box], width: int, height: int) -> Area:
+    waiting = list(cores)
+    while True:
+        touched = [core for core in waiting if touch(core, area, margin=1)]
+        if not touched:
+            return area
+        waiting = [core for core in waiting if not touch(core, area, margin=1)]
+        area = (
+            max(0, min(area[0], *(int(core[0]) - 4 for core in touched))),
+            max(0, min(area[1], *(int(core[1]) for core in touched))),
+            min(width, max(area[2], *(int(core[2]) + 5 for core in touched))),
+            min(height, max(area[3], *(int(core[3]) + 1 for core in touched))),
+        )
+
+
+def _merged(areas: Sequence[Area]) -> list[Area]:
+    waiting = list(areas)
+    done: list[Area] = []
+    while waiting:
+        area = waiting.pop(0)
+        near = [other for other in waiting if touch(other, area, margin=8)]
+        if not near:
+            done.append(area)
+            continue
+        waiting = [other for other in waiting if other not in near]
+        group = [area, *near]
+        waiting.append(
+            (
+                min(a[0] for a in group),
+                min(a[1] for a in group),
+                max(a[2] for a in group),
+                max(a[3] for a in group),
+            )
+        )
+    return sorted(done)
+
+
+def whole_blocks(part: Area, width: int, height: int) -> Area:
+    """Widens a part to multiples of 32 pixels, as the detector takes them, inside the picture."""
+    x0, x1 = _whole_range(part[0], part[2], width)
+    y0, y1 = _whole_range(part[1], part[3], height)
+    return x0, y0, x1, y1
+
+
+def _whole_range(start: int, end: int, limit: int) -> tuple[int, int]:
+    start, end = max(0, start), min(limit, end)
+    end = min(limit, start + math.ceil((end - start) / 32) * 32)
+    return max(0, end - math.ceil((end - start) / 32) * 32), end
+
+
+def core_of(line: Line) -> Box:
+    """Returns a line's rectangle without its pad, so that neighbouring lines do not touch."""
+    pad = min(INK_PAD + 1, (line.y1 - line.y0) / 4)
+    return (line.x0, line.y0 + pad, line.x1, line.y1 - pad)
+
+
+def touches_tiles(box: Box, tiles: np.ndarray) -> bool:
+    """Whether a box has a pixel in, or right beside, a flagged tile."""
+    x0, y0 = max(0, int(box[0]) - 1) // TILE, max(0, int(box[1]) - 1) // TILE
+    return bool(tiles[y0 : int(box[3] + 1) // TILE + 1, x0 : int(box[2] + 1) // TILE + 1].any())
+
+
+def touch(box: Sequence[float], area: Sequence[float], margin: int = 0) -> bool:
+    """Whether two rectangles overlap, or come nearer to each other than a margin."""
+    return (
+        box[2] > area[0] - margin
+        and box[0] < area[2] + margin
+        and box[3] > area[1] - margin
+        and box[1] < area[3] + margin
+    )

@@ -1,0 +1,111 @@
+"""Lines of text as crops of a frame, and what was recognised in crops like them before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from transforms.privacy.pixels.engine import Box, Line
+from transforms.privacy.pixels.likeness import INK_THRESHOLD
+
+if TYPE_CHECKING:
+    import numpy as np
+
+INK_PAD = 3
+LIKE = 0.15
+"""Of a crop's contrast: two crops of which no pixel differs by more show the same text."""
+LIKE_MOST = 16
+"""Levels; however strong the contrast, compression changes pixels by no more."""
+COMPARED = 24
+"""Crops of one size that a new one is compared with, the latest first."""
+
+
+class KnownCrops:
+    """What was recognised in a session so far, by the pixels of the crop wherever it stood."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._known: OrderedDict[bytes, tuple[np.ndarray, Line]] = OrderedDict()
+        self._by_shape: dict[tuple[int, ...], list[bytes]] = {}
+
+    def find(self, crop: np.ndarray, x: int, y: int) -> Line | None:
+        """Returns the line that a crop at (x, y) shows, if an earlier crop showed the same."""
+        key = _key(crop)
+        if key not in self._known:
+            similar = self._similar(crop)
+            if similar is None:
+                return None
+            key = similar
+        self._known.move_to_end(key)
+        return self._known[key][1].moved(x, y)
+
+    def add(self, crop: np.ndarray, x: int, y: int, line: Line) -> None:
+        """Remembers the line that was recognised in a crop at (x, y)."""
+        key = _key(crop)
+        self._known[key] = (crop.copy(), line.moved(-x, -y))
+        self._by_shape.setdefault(crop.shape, []).append(key)
+        if len(self._known) > self._size:
+            oldest, (gone, _) = self._known.popitem(last=False)
+            self._by_shape[gone.shape].remove(oldest)
+
+    def _similar(self, crop: np.ndarray) -> bytes | None:
+        import cv2
+
+        keys = self._by_shape.get(crop.shape)
+        if not keys:
+            return None
+        limit = min(LIKE_MOST, LIKE * (int(crop.max()) - int(crop.min())))
+        for key in keys[: -COMPARED - 1 : -1]:
+            if cv2.norm(self._known[key][0], crop, cv2.NORM_INF) <= limit:
+                return key
+        return None
+
+
+def _key(crop: np.ndarray) -> bytes:
+    content = crop.tobytes() + f"{crop.shape[1]}x{crop.shape[0]}".encode()
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
+    """Returns a detected box snapped to the ink inside it: the same text gives the same crop
+    wherever it stands."""
+    import numpy as np
+
+    height, width = image.shape[:2]
+    x0, y0 = max(0, int(box[0])), max(0, int(box[1]))
+    x1, y1 = min(width, int(box[2] + 1)), min(height, int(box[3] + 1))
+    x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
+    crop = image[y0:y1, x0:x1].astype(np.int16)
+    background = np.median(crop.reshape(-1, 3)[::3], axis=0).astype(np.int16)
+    ink = np.abs(crop - background).max(2) > INK_THRESHOLD
+    rows = _rows_of_line(ink)
+    columns = np.nonzero(ink[rows].any(0))[0]
+    if len(rows) < 3 or len(columns) < 2:
+        return x0, y0, x1, y1
+    return (
+        max(0, x0 + int(columns[0]) - INK_PAD),
+        max(0, y0 + int(rows[0]) - INK_PAD),
+        min(width, x0 + int(columns[-1]) + 1 + INK_PAD),
+        min(height, y0 + int(rows[-1]) + 1 + INK_PAD),
+    )
+
+
+def _rows_of_line(ink: np.ndarray) -> np.ndarray:
+    """Returns the rows with ink, without what the box cuts from the lines above and below, and
+    without the rules between rows of a table."""
+    import numpy as np
+
+    height, width = ink.shape
+    rows = np.nonzero(ink.any(1))[0]
+    kept = []
+    for run in np.split(rows, np.nonzero(np.diff(rows) > 1)[0] + 1):
+        if not len(run):
+            continue
+        cut = (run[0] == 0 and run[-1] < 0.3 * height) or (
+            run[-1] == height - 1 and run[0] > 0.7 * height
+        )
+        rule = len(run) <= 3 and bool((ink[run].sum(1) > 0.9 * width).all())
+        if not cut and not rule:
+            kept.append(run)
+    return np.concatenate(kept) if kept else rows
