@@ -50,6 +50,14 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     completion_tokens: int = 0
     usd: float = 0.0
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            usd=round(self.usd + other.usd, 9),
+        )
+
 
 class Classification(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One segment under one model configuration."""

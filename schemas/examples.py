@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from schemas.classifications import Usage
+
 STATUSES = ("PENDING", "PROCESSING", "COMPLETED", "FAILED")
 
 
@@ -68,6 +70,8 @@ class Example(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     review_reasons: tuple[str, ...] = ()
     error_code: str | None = None
     confidence: float | None = None
+    usage: Usage = Usage()
+    """What its classifications, its request and its thoughts cost."""
     code_version: str = ""
     prompt_version: str = ""
     segment_ids: tuple[str, ...] = ()

@@ -158,6 +158,8 @@ class ExampleRow(msgspec.Struct, kw_only=True):
     segment_ids: list[str]
     raw_event_ids: list[str]
     frame_ids: list[str]
+    usage: str = "{}"
+    """JSON: calls, tokens and USD, as when they were paid, cached or not."""
 
 
 class FailureRow(msgspec.Struct, kw_only=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.classifications import Classification, Segment
+from schemas.classifications import Classification, Segment, Usage
 from schemas.examples import Example
 from schemas.outcomes import Audit, Disposition, Dropped, Failure, Ledger
 from schemas.receipts import Receipt
@@ -63,6 +63,8 @@ class ResultWork(msgspec.Struct, frozen=True, kw_only=True):
     """(step index, a thought that was written in hindsight), for ``--annotate``."""
     requests: tuple[tuple[int, int, str], ...] = ()
     """(task, model configuration, request that a model wrote), where none was recorded."""
+    spent: tuple[tuple[int, int, Usage], ...] = ()
+    """(task, model configuration, what requests and thoughts of it cost)."""
     unfinished: bool = False
     """Something optional was not to be had of the model now, and another run may have it."""
     replies: tuple[str, ...] = ()

@@ -115,6 +115,7 @@ def example_row(example: Example) -> ExampleRow:
         segment_ids=list(example.segment_ids),
         raw_event_ids=list(example.raw_event_ids),
         frame_ids=list(example.frame_ids),
+        usage=_json(example.usage),
     )
 
 

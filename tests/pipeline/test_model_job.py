@@ -284,6 +284,10 @@ def test_two_configurations_give_two_examples_each_with_its_own(place, server, o
     rows = table(out, "classifications")
     assert len(rows) == len(bodies)
     assert all(json.loads(r["usage"])["prompt_tokens"] > 0 for r in rows)
+    for example in examples:
+        own = [r for r in rows if r["model"] == example["model"]]
+        calls = sum(json.loads(r["usage"])["calls"] for r in own)
+        assert json.loads(example["usage"])["calls"] == calls > 0
     comparison = json.loads((out / "run/latest/comparison.json").read_text())
     assert [c["model"] for c in comparison["configurations"]] == ["fake-1", "fake-2"]
     # The server's answers depend on what was recorded alone.
@@ -398,6 +402,7 @@ def test_a_model_words_the_request_that_nobody_recorded(place, server, tmp_path)
     (row,) = [json.loads(line) for line in rows.open()]
     assert "Please: Show only cards" in json.dumps(row["messages"][1]["content"])
     assert sum("Write the request" in body for body in server.bodies()) == 1
+    assert json.loads(example["usage"])["calls"] == server.count()
 
     # Kept like every reply; and a model that makes values up is not believed.
     without_results(out)

@@ -55,7 +55,7 @@ def test_the_queue_says_what_a_person_needs_to_answer(output):
         assert {"action", "score"} == set(q["candidates"][0])
         cited = {e["parameter"] for e in q["evidence"]}
         assert set(q["parameters"]) <= cited
-        assert all(e["source"] and (e.get("event_ids") or e.get("detail")) for e in q["evidence"])
+        assert all(e["source"] and e["event_ids"] for e in q["evidence"])
     assert {e["status"] for e in table(output, "examples")} == {"PENDING"}
 
 

@@ -72,7 +72,7 @@ def fill_parameters(
     drop target, the window's title) for required parameters that nothing else fills. ``opener``
     is the button that brought up the form: ``Add a card to Backlog`` says which lane.
     """
-    own = [*sources, *_captures(action, matches), *_remainders(action, trigger)]
+    own = [*sources, *_captures(action, matches, trigger), *_remainders(action, trigger)]
     if opener is not None:
         own += _remainders(action, opener)
     own += _declared_elements(action, trigger)
@@ -294,17 +294,22 @@ def _declared_elements(action: CanonicalAction, trigger: StepFacts | None) -> It
         yield Source(kind="named", detail=trigger.name, words=(), value=value, event_ids=ids)
 
 
-def _captures(action: CanonicalAction, matches: Sequence[HintMatch]) -> Iterator[Source]:
+def _captures(
+    action: CanonicalAction, matches: Sequence[HintMatch], trigger: StepFacts | None
+) -> Iterator[Source]:
     """What the ``*`` of matched name patterns stood for."""
     known = _known_words(action)
     seen = {""}
     for match in matches:
+        own = trigger is not None and match.step == trigger.index
+        ids = trigger.action.raw_event_ids if trigger is not None and own else ()
         for text in match.captures:
             if text in seen or text[0] in "([" or not any(c.isalnum() for c in text):
                 continue
             seen.add(text)
             if strip_known_words(text, known):
-                yield Source(kind="capture", detail=match.hint.name or "", words=(), value=text)
+                detail = match.hint.name or ""
+                yield Source(kind="capture", detail=detail, words=(), value=text, event_ids=ids)
 
 
 def _known_words(action: CanonicalAction) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.catalogue import ActionToolMap, Catalogue, Suite
-from schemas.classifications import Classification, Segment
+from schemas.classifications import Classification, Segment, Usage
 from schemas.examples import Conversation, Example, ToolCall, Turn
 from schemas.outcomes import Dropped, Failure
 from schemas.trajectories import PreparedSession
@@ -59,14 +59,16 @@ def synthesize_examples(
     catalogue: Catalogue,
     settings: SynthesisSettings,
     requests: Sequence[tuple[int, int, str]] = (),
+    spent: Sequence[tuple[int, int, Usage]] = (),
 ) -> tuple[tuple[Example, ...], tuple[Failure, ...], tuple[Dropped, ...]]:
     """Returns the session's Examples, ordered by (task, configuration, map), failures and drops.
 
     A session without a Suite gives nothing: it has failed (``unknown_suite``) before. Noise
     (``none``) is dropped and never blocks; a segment in review or failed makes the Example
     PENDING; an action the map doesn't know makes it FAILED; a task with noise only makes none.
-    ``requests`` are what a model worded, by (task, configuration), where no description speaks.
-    ``example_path`` and ``storage_path`` stay empty until an Example has passed its targets.
+    ``requests`` are what a model worded, by (task, configuration), where no description speaks;
+    ``spent`` is what that, and thoughts, cost. ``example_path`` and ``storage_path`` stay empty
+    until an Example has passed its targets.
     """
     if suite is None:
         return (), (), ()
@@ -98,6 +100,7 @@ def synthesize_examples(
                     segments=tuple(s for s in segments if s.task == task),
                     found=found,
                     worded=worded.get((task, index)),
+                    spent=tuple(usage for t, n, usage in spent if (t, n) == (task, index)),
                 )
                 example, faults, drops = synthesis.example()
                 examples += [example] if example else []
@@ -144,6 +147,7 @@ class _Synthesis:
     found: tuple[Classification, ...]
     worded: str | None = None
     """The request as a model worded it, for the whole task."""
+    spent: tuple[Usage, ...] = ()
 
     @property
     def id(self) -> str:
@@ -342,6 +346,7 @@ class _Synthesis:
             review_reasons=review_reasons,
             error_code=error_code,
             confidence=min(confidences, default=None),
+            usage=sum((c.usage for c in self.found), start=sum(self.spent, start=Usage())),
             code_version=self.settings.code_version,
             prompt_version=self.settings.prompt_version,
             segment_ids=tuple(s.id for s in segments),

@@ -40,6 +40,7 @@ class _SynthesizeExamples(SessionDoFn):
             self.catalogue,
             self.settings,
             work.requests,
+            work.spent,
         )
         return msgspec.structs.replace(
             work,

@@ -23,7 +23,7 @@ from transforms.classify.model.annotate import Annotator
 from transforms.classify.model.classifier import ModelClassifier
 from transforms.classify.model.replies import ASKED
 from transforms.classify.model.settings import ModelSettings
-from transforms.classify.model.wording import RequestWriter, wants_wording
+from transforms.classify.model.wording import RequestWriter, Worded, wants_wording
 from transforms.classify.review import Answer, Answers, answered
 from transforms.classify.session import outcomes, segment_contexts
 from transforms.places import frame_path
@@ -67,19 +67,23 @@ class ClassifySessions:
         )
         found = tuple(c for part in made for c in part)
         failures, _ = outcomes(work.prepared, found)  # noise is dropped where examples are made
-        requests, lost = await self._requests(work.prepared, suite, made)
+        worded = await self._requests(work.prepared, suite, made)
+        lost = {said.reason for _, _, said in worded if said.request is None}
+        spent = [(task, number, said.usage) for task, number, said in worded]
         thoughts: dict[int, str] = {}
         prepared = work.prepared
         if self.annotator is not None:
             said = await self.annotator.annotate(prepared)
             thoughts, lost = said.thoughts, lost | set(said.rejected)
+            spent.append((min((s.task for s in prepared.steps), default=0), 0, said.usage))
             prepared = with_thoughts(prepared, thoughts)
         return msgspec.structs.replace(
             work,
             prepared=prepared,
             classifications=found,
             thoughts=tuple(sorted(thoughts.items())),
-            requests=requests,
+            requests=tuple((t, n, said.request) for t, n, said in worded if said.request),
+            spent=tuple(spent),
             unfinished=any(map(is_volatile, lost)),
             replies=tuple(sorted(asked)),
             failures=(*work.failures, *failures),
@@ -110,14 +114,14 @@ class ClassifySessions:
 
     async def _requests(
         self, prepared: PreparedSession, suite: Suite, made: Sequence[Sequence[Classification]]
-    ) -> tuple[tuple[tuple[int, int, str], ...], set[str]]:
-        """Writes the request of each whole task that no description speaks for.
+    ) -> list[tuple[int, int, Worded]]:
+        """Words the request of each whole task that no description speaks for.
 
-        Returns them by (task, configuration), and the reasons why others are missing.
+        Returns (task, configuration, request or why there is none).
         """
         tasks = sorted({s.task for s in prepared.steps})
         if (prepared.session.description or "").strip() and len(tasks) == 1:
-            return (), set()
+            return []
         wanted = [
             (task, number, own)
             for number, found in enumerate(made)
@@ -130,12 +134,7 @@ class ClassifySessions:
                 for _, number, own in wanted
             )
         )
-        requests = tuple(
-            (task, number, said.request)
-            for (task, number, _), said in zip(wanted, worded)
-            if said.request is not None
-        )
-        return requests, {said.reason for said in worded if said.request is None}
+        return [(task, number, said) for (task, number, _), said in zip(wanted, worded)]
 
     def take_counts(self) -> dict[str, int]:
         """Returns what the endpoints counted since the last call."""

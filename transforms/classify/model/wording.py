@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from schemas.catalogue import Suite
-from schemas.classifications import Classification
+from schemas.classifications import Classification, Usage
 from transforms.classify.model.answers import Unusable, folded, leaves, read_object
 from transforms.classify.model.asking import Asker
 from transforms.classify.model.fence import CLOSE, OPEN
@@ -54,6 +54,7 @@ class Worded(msgspec.Struct, frozen=True):
 
     request: str | None = None
     reason: str = ""
+    usage: Usage = Usage()
 
 
 class RequestWriter:
@@ -88,7 +89,7 @@ class RequestWriter:
             max_tokens=MAX_TOKENS,
         )
         asked = await self.asker.ask(question, {}, functools.partial(read_request, shown=shown))
-        return Worded(asked.value, asked.reason)
+        return Worded(asked.value, asked.reason, asked.usage)
 
 
 def read_request(text: str, shown: dict[str, Any]) -> str | Unusable:
