@@ -412,8 +412,10 @@ def parse(arguments: Sequence[str]) -> Options:
 def _from_file(path: str) -> dict[str, Any]:
     import yaml
 
+    from transforms import storage
+
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        data = yaml.safe_load(storage.read_bytes(path)) or {}
     except FileNotFoundError:
         raise UsageError(f"--config {path}: no such file") from None
     except yaml.YAMLError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.dataflow import template_location
 from pipeline.locks import only_run
 from pipeline.options import Options, UsageError
 from pipeline.preflight import check_runner
@@ -62,6 +63,9 @@ def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None
     started = time.monotonic()
     check_runner(options)
     settings = resolve(options)
+    if place := template_location(options.beam):
+        _write_template(settings, anew)
+        return Outcome(settings.run_id, "", {"template": place}, False, time.monotonic() - started)
     with only_run(options.output or ""):
         try:
             found = look_up(settings, anew)
@@ -109,6 +113,17 @@ def look_up(settings: RunSettings, anew: frozenset[str] = frozenset()) -> Found:
     if to_do:
         return Found(to_do, None)
     return Found(0, plan_version(receipts, settings.writing, int(o.max_shard_mb * 1e6)))
+
+
+def _write_template(settings: RunSettings, anew: frozenset[str]) -> None:
+    """Has Dataflow's runner write the job to ``--template_location`` instead of starting it."""
+    import apache_beam as beam
+
+    from pipeline.graph import build_graph
+
+    pipeline = beam.Pipeline(options=beam_options(settings.options))
+    build_graph(pipeline, settings, anew)
+    pipeline.run()
 
 
 def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict[str, Any]:

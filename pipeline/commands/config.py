@@ -17,10 +17,16 @@ FILES = {
 def main(arguments: Sequence[str]) -> int:
     """Prints one of the packaged files, or the options page of the docs."""
     parser = Parser(prog="tracemill config", description=__doc__)
-    parser.add_argument("what", choices=[*FILES, "options"])
+    parser.add_argument("what", choices=[*FILES, "options", "dataflow"])
     given = parser.parse_args(list(arguments))
     if given.what == "options":
         print(reference_markdown())
+    elif given.what == "dataflow":
+        import json
+
+        from pipeline.dataflow import template_metadata
+
+        print(json.dumps(template_metadata(), indent=2))
     else:
         print((ROOT / FILES[given.what]).read_text(encoding="utf-8"), end="")
     return 0

@@ -27,6 +27,9 @@ def run_and_report(options: Options, anew: frozenset[str] = frozenset()) -> int:
         print(f"tracemill run: {error}", file=sys.stderr)
         return 3
     output = (options.output or "").rstrip("/")
+    if "template" in outcome.summary:
+        print(f"the job was written to {outcome.summary['template']} and not started")
+        return 0
     if not outcome.computed:
         print(
             f"nothing to do: all {outcome.summary['sessions']} sessions are in version "

@@ -1,0 +1,1 @@
+"""A Dataflow Flex Template of the job."""
