@@ -1,4 +1,4 @@
-"""Fits the weights of the offline classifier on simulated sessions: `python tools/fit_classifier.py`.
+"""Fits the offline classifier on simulated sessions: `python tools/fit_classifier.py`.
 
 Every step that could finish something is one observation: the features of all actions and of
 `none`, and which of them the person really did there. A conditional logit with a ridge penalty is
@@ -16,18 +16,18 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from schemas.classifications import NONE_ACTION  # noqa: E402
-from tests.support.invented_apps import TUNED  # noqa: E402
-from tests.support.simulator import Simulated, simulate  # noqa: E402
-from transforms.classify.evidence import SessionFacts, can_submit, gather  # noqa: E402
-from transforms.classify.scoring import (  # noqa: E402
+from schemas.classifications import NONE_ACTION
+from tests.support.invented_apps import TUNED
+from tests.support.simulator import Simulated, simulate
+from transforms.classify.evidence import SessionFacts, can_submit, gather
+from transforms.classify.scoring import (
     FEATURES,
     NONE_FEATURES,
     none_features,
     score_actions,
     suite_words,
 )
-from transforms.classify.segment import Cutter  # noqa: E402
+from transforms.classify.segment import Cutter
 
 Observation = tuple[np.ndarray, int]
 """One row of features per choice (the last is `none`), and the row that is true."""

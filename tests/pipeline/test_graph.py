@@ -22,8 +22,10 @@ def proto(tmp_path_factory):
     (folder / "key").write_text(KEY)
     options = parse(
         [
-            f"--input={EXAMPLES / 'sessions'}", f"--suite={EXAMPLES / 'catalogue.yaml'}",
-            f"--output={folder / 'out'}", f"--privacy_key_file={folder / 'key'}",
+            f"--input={EXAMPLES / 'sessions'}",
+            f"--suite={EXAMPLES / 'catalogue.yaml'}",
+            f"--output={folder / 'out'}",
+            f"--privacy_key_file={folder / 'key'}",
         ]  # fmt: skip
     )
     pipeline = beam.Pipeline("FnApiRunner")

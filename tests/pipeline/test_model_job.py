@@ -339,6 +339,21 @@ def test_thoughts_are_in_the_steps_and_in_the_conversations(place, server, out):
     assert "<think>" in text and thoughts[0].split("because")[1].strip() in text
 
 
+def test_thoughts_that_the_budget_left_out_come_with_the_next_run(
+    place, server, undisturbed, tmp_path
+):
+    out = tmp_path / "out"
+    shutil.copytree(undisturbed[0], out, symlinks=True)
+    server.reset(key=KEY)
+    # All classifications are in the cache; there is money for one request for thoughts.
+    assert main(place.arguments(out, *asking(server, "--annotate", "--max_calls=1"))) == 0
+    assert server.count() == 1
+    first = [s for s in table(out, "steps") if s["thought_trace"]]
+    assert main(place.arguments(out, *asking(server, "--annotate"))) == 0
+    steps = table(out, "steps")
+    assert len(first) < len([s for s in steps if s["thought_trace"]]) > len(steps) / 2
+
+
 def test_what_was_scrubbed_never_left_the_machine(undisturbed):
     sent = "\n".join(undisturbed[1])
     assert "<recorded_data>" in sent and "<REDACTED>" in sent

@@ -144,7 +144,7 @@ def test_a_hit_leaves_the_version_unpublished(tmp_path, monkeypatch):
             f"--suite={EXAMPLES / 'catalogue.yaml'}",
             f"--output={out}",
             "--visual=withhold",
-        ]  # fmt: skip
+        ]
     )
     pipeline = beam.Pipeline("FnApiRunner")
     build_graph(pipeline, resolve(options))

@@ -103,7 +103,6 @@ def test_tables_keep_rows_and_schema():
 
 def test_receipts_are_small(tmp_path):
 
-
     full = Receipt(
         "s" * 36,
         "a" * 32,

@@ -60,9 +60,7 @@ class _MatchObservations(SessionDoFn):
 
     def apply(self, work: SessionWork) -> SessionWork:
         steps, dropped = observe(work, self.settings)
-        return msgspec.structs.replace(
-            work, steps=steps, dropped=(*work.dropped, *dropped)
-        )
+        return msgspec.structs.replace(work, steps=steps, dropped=(*work.dropped, *dropped))
 
     def size_in(self, work: SessionWork) -> int:
         return len(work.actions)

@@ -55,5 +55,6 @@ def test_the_same_attack_reads_a_weak_gaussian():
     def blurred(image: np.ndarray, number: str) -> np.ndarray:
         return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(0.3 * FONT_PX)))
 
-    whole, digits = recovered(blurred, blurred, 2)
-    assert (whole, digits) == (2, 18)
+    whole, digits = recovered(blurred, blurred, 3)
+    assert whole >= 1
+    assert digits >= 20
