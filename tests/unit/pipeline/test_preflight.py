@@ -88,7 +88,7 @@ def test_missing_java_and_jar_are_named(suite, tmp_path):
     given = [*PATHS, suite, "--shared_mount", "--runner=FlinkRunner"]
     with pytest.raises(UsageError, match="needs java"):
         check(*given, "--job_server_java_launcher=no-such-program")
-    with pytest.raises(UsageError, match="job_server_jar .*: no such file"):
+    with pytest.raises(UsageError, match=r"job_server_jar .*: no such file"):
         check(
             *given,
             "--job_server_java_launcher=true",
