@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -207,7 +208,7 @@ def write_boot(folder: Path, variables: Mapping[str, str]) -> Path:
         "TOKENIZERS_PARALLELISM": "false",
         **variables,
     }.items():
-        lines.append(f"export {name}='{value}'")
+        lines.append(f"export {name}={shlex.quote(value)}")
     lines += [
         'found=$(python -c \'from importlib.metadata import version; print(version("apache-beam"))'
         "') || { echo 'tracemill worker: no Python with apache-beam on the PATH' >&2; exit 78; }",

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -23,7 +24,7 @@ def run(path):
 
 
 def test_it_starts_the_worker_with_its_arguments(boot):
-    path = write_boot(boot, {"SOME": "quoted $value"})
+    path = write_boot(boot, {"SOME": "it's $HOME"})
     assert run(path).stdout == "started --id=1\n"
     assert os.stat(path).st_mode & 0o077 == 0
 
@@ -44,6 +45,10 @@ def test_a_session_is_ended_with_what_lost_its_parent():
         ["/bin/sh", "-c", "(trap '' TERM; while :; do sleep 0.1; done) & exec sleep 60"],
         start_new_session=True,
     )
+    deadline = time.monotonic() + 10
+    while len(session_members(leader.pid)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     leader.kill()
     leader.wait()
     assert session_members(leader.pid)
