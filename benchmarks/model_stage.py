@@ -292,7 +292,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--total", type=int, default=64, help="concurrency over all processes")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--per_slot", type=int, default=100, help="items for each slot")
+    parser.add_argument("--per_slot", type=int, default=200, help="items for each slot")
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--kills", type=int, default=20)
