@@ -238,3 +238,11 @@ def test_a_rule_between_rows_of_a_table_is_no_ink():
     image[56] = 120
     box = ink_box(image, (15, 26, 130, 60))
     assert box[3] < 56
+
+
+def test_the_border_of_a_pane_is_no_ink():
+    image = draw([(20, 32, "Bram Olsavik")]).copy()
+    image[:, 16] = 120
+    assert ink_box(image, (12, 26, 130, 60)) == ink_box(
+        draw([(20, 32, "Bram Olsavik")]), (12, 26, 130, 60)
+    )
