@@ -29,7 +29,7 @@ if ! has input && ! has config; then
   has output || arguments+=(--output out)
 fi
 # Pixels are what takes time, and a process reads them on one core.
-cores=$(nproc 2> /dev/null || echo 1)
+cores=$(cores)
 if [ "$cores" -gt 1 ] && ! has direct_num_workers && ! has runner; then
   arguments+=(--direct_num_workers="$((cores < 8 ? cores : 8))" --direct_running_mode=multi_processing)
 fi

@@ -22,4 +22,4 @@ fi
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
 "$ROOT/.venv/bin/lint-imports"
-exec "$PYTHON" -m pytest -q -n "$(nproc)" --dist loadfile
+exec "$PYTHON" -m pytest -q -n "$(cores)" --dist loadfile

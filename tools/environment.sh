@@ -25,6 +25,11 @@ build_models() {
     echo "the small OCR networks could not be built; the larger ones are used" >&2
 }
 
+# cores: how many there are; nproc alone would answer with OMP_NUM_THREADS.
+cores() {
+  env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2> /dev/null || echo 1
+}
+
 find_python() {
   local candidate
   for candidate in "${PYTHON:-}" python3.11 python3.12 python3 python; do
