@@ -29,6 +29,11 @@ def read_table(output: str, name: str, columns: Sequence[str] | None = None) -> 
         raise UsageError(f"{output}: version {manifest['version']} has no table {name!r}")
     tables = []
     for part in parts:
-        with storage.open_read(storage.join(output, manifest["path"], part)) as f:
-            tables.append(pq.read_table(pa.PythonFile(f), columns=list(columns or []) or None))
+        # None of Arrow's threads: one that still runs when Python ends aborts the process.
+        data = pa.BufferReader(storage.read_bytes(storage.join(output, manifest["path"], part)))
+        tables.append(
+            pq.read_table(
+                data, columns=list(columns or []) or None, use_threads=False, pre_buffer=False
+            )
+        )
     return pa.concat_tables(tables)

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from pipeline.dataflow import template_location
+from pipeline.flink_jobs import cancel_jobs
 from pipeline.locks import only_run
 from pipeline.options import Options, UsageError
 from pipeline.preflight import check_runner
 from pipeline.settings import RunSettings, resolve
-from pipeline.stopping import raise_if_asked
+from pipeline.stopping import raise_if_asked, was_asked
 from pipeline.stores import complete_beam_options
 from schemas.receipts import Receipt, VersionPlan
 from transforms import storage
@@ -121,7 +122,7 @@ def _write_template(settings: RunSettings, anew: frozenset[str]) -> None:
 
     from pipeline.graph import build_graph
 
-    pipeline = beam.Pipeline(options=beam_options(settings.options))
+    pipeline = beam.Pipeline(options=beam_options(settings.options, settings.run_id))
     build_graph(pipeline, settings, anew)
     pipeline.run()
 
@@ -139,16 +140,20 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
         storage.make_folder(run_folder)
         progress = os.path.join(str(storage.local_path(run_folder)), "progress.log")
     _quiet_beam()
-    pipeline = beam.Pipeline(options=beam_options(o))
+    given = beam_options(o, settings.run_id)
+    pipeline = beam.Pipeline(options=given)
     build_graph(pipeline, settings, anew, progress)
     watching = report.watch(progress) if report and progress else contextlib.nullcontext()
     try:
         with watching:
-            running = pipeline.run()
+            running = None
             try:
+                running = pipeline.run()
                 running.wait_until_finish()
-            except KeyboardInterrupt:
-                running.cancel()
+            except BaseException:
+                # A signal may come as another exception, see pipeline.stopping.
+                if was_asked():
+                    _cancel(running, given)
                 raise
     except Exception as error:
         raise_if_asked()
@@ -166,6 +171,19 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
     if progress:
         _link_latest(output, settings.run_id)
     return summary
+
+
+def _cancel(running: Any, options: Any) -> None:
+    """Ends a job that was submitted to a runner elsewhere."""
+    from apache_beam.options.pipeline_options import FlinkRunnerOptions, GoogleCloudOptions
+
+    master = options.view_as(FlinkRunnerOptions).flink_master
+    name = options.view_as(GoogleCloudOptions).job_name
+    if master and not master.startswith("["):
+        cancel_jobs(master, name)
+    elif running is not None:
+        with contextlib.suppress(Exception):
+            running.cancel()
 
 
 def _configuration_fault(error: BaseException) -> str | None:
@@ -208,12 +226,13 @@ def _first_line(error: BaseException, stack: str) -> str:
     return f"the runner failed with {type(error).__name__}; the stack is in {stack}"
 
 
-def beam_options(options: Options) -> Any:
+def beam_options(options: Options, run_id: str = "") -> Any:
     """Returns Beam's PipelineOptions: what the user passed on, and what this job needs.
 
     ``schemas.coders`` is a plugin, because a worker must know our coder before it reads the graph.
     """
     from apache_beam.options.pipeline_options import (
+        GoogleCloudOptions,
         PipelineOptions,
         SetupOptions,
         StandardOptions,
@@ -222,6 +241,9 @@ def beam_options(options: Options) -> Any:
     made = PipelineOptions(list(options.beam))
     if not made.view_as(StandardOptions).runner:
         made.view_as(StandardOptions).runner = DEFAULT_RUNNER
+    named = made.view_as(GoogleCloudOptions)
+    if run_id and not named.job_name:
+        named.job_name = f"tracemill-{run_id.lower()}"  # on every runner, not only Google's
     setup = made.view_as(SetupOptions)
     setup.save_main_session = False
     setup.beam_plugins = [*(setup.beam_plugins or []), "schemas.coders"]

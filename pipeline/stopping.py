@@ -40,6 +40,11 @@ def _raise_stopped(number: int, *unused: Any) -> None:
         raise Stopped(number)
 
 
+def was_asked() -> bool:
+    """Whether a signal came."""
+    return bool(_asked)
+
+
 def raise_if_asked() -> None:
     """Raises Stopped if a signal came: a runner may have made another exception of it."""
     if _asked:
@@ -48,6 +53,8 @@ def raise_if_asked() -> None:
 
 def leave(code: int) -> NoReturn:
     """Ends this process and what it started, running exit handlers but waiting for no thread."""
+    # Threads that lose their server now would say so with a stack each.
+    threading.excepthook = lambda unused: None
     for pid in _children(os.getpid()):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)

@@ -8,6 +8,7 @@ outlive it, so they are found by it.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shlex
@@ -25,6 +26,7 @@ from deploy.flink import artefacts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_S = 120
+PR_SET_PDEATHSIG = 1
 OPENED = (
     "lang net io nio lang.reflect text time util util.concurrent util.concurrent.atomic "
     "util.concurrent.locks"
@@ -131,7 +133,12 @@ class LocalCluster:
         ]  # fmt: skip
         with (self.folder / "log" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         self.running[name] = process
         self.sessions.append(process.pid)
@@ -168,6 +175,12 @@ class LocalCluster:
             end_session(session)
         for process in self.running.values():
             process.wait()
+
+
+def _end_with_parent() -> None:
+    """Has Linux kill this process when its parent is gone, even if that was killed itself."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def end_session(session: int, grace_s: float = 3.0) -> None:

@@ -122,6 +122,34 @@ def test_a_killed_task_manager_changes_nothing(place, cluster, s3, monkeypatch):
     assert listed == {entry["path"] for entry in found["files"]}
 
 
+def test_sigterm_cancels_the_job(place, cluster, tmp_path):
+    out = tmp_path / "out"
+    known = {j["jid"] for j in cluster.get("/jobs/overview")["jobs"]}
+    process = subprocess.Popen(
+        command(*arguments(place, out, *on_flink(cluster))),
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + TIMEOUT_S
+
+    def mine():
+        return [j for j in cluster.get("/jobs/overview")["jobs"] if j["jid"] not in known]
+
+    try:
+        while not [j for j in mine() if j["state"] == "RUNNING"]:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        process.terminate()
+        assert process.wait(60) == 143
+    finally:
+        process.kill()
+    while [j for j in mine() if j["state"] != "CANCELED"]:
+        assert time.monotonic() < deadline, mine()
+        time.sleep(0.5)
+    assert not (out / "manifest.json").exists()
+
+
 def busiest(cluster):
     """The TaskManager with most tasks in RUNNING now."""
     counts = {}
