@@ -19,15 +19,14 @@ from schemas.traces import Frame
 from transforms.images import ImageDefect
 from transforms.privacy.pixels.engine import Deadline, Line, OcrEngine
 from transforms.privacy.pixels.following import follow_pixels, follow_typing
+from transforms.privacy.pixels.hits import merged_hits
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
+from transforms.privacy.pixels.known_values import ValueIndex, hits_by_value
 from transforms.privacy.pixels.regions import (
     NAME_ORIGINS,
-    ValueIndex,
     find_misread,
     hits_by_pattern,
-    hits_by_value,
     mail_domains,
-    merged_hits,
     region_of,
     united,
 )
