@@ -203,3 +203,12 @@ def test_ocr_of_the_output_reads_none_of_what_was_covered(engine):
         read = " ".join(li.text for li in engine.lines(np.asarray(decode_image(data, 10**7))))
         assert "wrote" in read and "Number" in read
         assert not re.search(r"578|9140|ram|lsav", read)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (33, 2), (64, 64), (1000, 5)])
+def test_pictures_of_any_size_are_read(engine, size):
+    images = [np.full((size[1], size[0], 3), shade, np.uint8) for shade in (255, 0, 255)]
+    images[2] = images[2].copy()
+    images[2][0, 0] = 0
+    assert locate(images, engine)[0] == {}
+    assert locate(images, engine)[2] == {}

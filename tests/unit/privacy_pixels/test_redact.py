@@ -102,6 +102,21 @@ def test_a_region_at_the_edge_stays_inside_the_picture():
     assert (out[140:, 438:] != image[140:, 438:]).any()
 
 
+@pytest.mark.parametrize(
+    "box", [(500, 10, 600, 30), (-90, 10, -10, 30), (10, 200, 50, 220), (50, 30, 40, 40)]
+)
+def test_a_region_outside_the_picture_changes_nothing(box):
+    image = draw([(20, 20, "Bram")])
+    assert (redact(image, Region(*box, "PERSON", "x")) == image).all()
+
+
+def test_a_region_that_reaches_out_of_the_picture_is_cut_to_it():
+    image = draw([(20, 20, "Bram")])
+    out = redact(image, Region(-40, -5, 900, 50, "PERSON", "x"))
+    assert (out[:44] != image[:44]).any((0, 2)).all()
+    assert (out[60:] == image[60:]).all()
+
+
 def test_the_background_comes_from_around_the_region():
     image = draw([(64, 42, "578-22-9140")], ink="#ffffff", paper="#205020")
     out = redact(image, region(), mode="blur")
@@ -183,6 +198,12 @@ def jpeg(**options) -> bytes:
     return out.getvalue()
 
 
+def described(text: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = text
+    return exif.tobytes()
+
+
 def test_plain_jpeg_and_webp_are_copied():
     out = io.BytesIO()
     Image.fromarray(draw([])).save(out, "WEBP", lossless=True)
@@ -194,7 +215,7 @@ def test_plain_jpeg_and_webp_are_copied():
     "data",
     [
         jpeg(comment=b"Bram Olsavik"),
-        jpeg(exif=b"Exif\0\0MM\0*\0\0\0\x08Bram"),
+        jpeg(exif=described("Bram Olsavik")),
         jpeg() + b"Bram Olsavik",
     ],
     ids=["comment", "exif", "trailing"],

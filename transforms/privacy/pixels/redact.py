@@ -83,6 +83,10 @@ def _redacted(image, regions: Sequence[Region], mode: str, session_key: bytes):
     covered = np.zeros((height, width), bool)
     places = []
     for region in regions:
+        if min(region.x1, width) <= max(region.x0, 0) or min(region.y1, height) <= max(
+            region.y0, 0
+        ):
+            continue
         box, unit = _quantised(region, width, height)
         covered[box[1] : box[3], box[0] : box[2]] = True
         places.append((region, box, unit))
