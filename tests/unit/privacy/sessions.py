@@ -14,8 +14,8 @@ from transforms.ingest.network_rules import load_network_rules
 from transforms.ingest.read import ReadLimits, read_trace
 from transforms.normalize.coalesce import normalize_events
 from transforms.normalize.match import MatchSettings
-from transforms.normalize.observe import observe, read_dom
-from transforms.session_files import open_session_files
+from transforms.normalize.observe import observe
+from transforms.snapshots import session_snapshots
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "sessions"
 
@@ -38,8 +38,7 @@ def recorded(name: str):
     work = with_actions(SessionWork(ref=ref, key="k", trace=trace))
     steps, dropped = observe(work, MatchSettings())
     work = msgspec.structs.replace(work, steps=steps, dropped=dropped)
-    files = open_session_files(ref)
-    return work, {s.file: read_dom(files, s) for s in trace.dom}
+    return work, session_snapshots(work.ref, trace).trees()
 
 
 def built(
