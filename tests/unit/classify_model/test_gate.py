@@ -96,6 +96,26 @@ def test_single_refusals_hold_back_nobody_else():
     assert run(scenario()) == (0.0, 32.0)
 
 
+def test_chance_alone_does_not_cut():
+    """A twentieth of all requests is refused whatever the load; runs of luck are no load."""
+
+    async def scenario():
+        import random
+
+        lowest = 32.0
+        for seed in range(5):
+            rng, gate = random.Random(seed), Gate(32, Clock())
+            for _ in range(20_000):
+                if rng.random() < 0.05:
+                    gate.refused(None)
+                else:
+                    gate.succeeded()
+                lowest = min(lowest, gate.limit)
+        return lowest
+
+    assert run(scenario()) == 32.0
+
+
 @pytest.mark.parametrize("times, paused", [(3, False), (4, True)])
 def test_several_refusals_in_a_row_hold_back_everyone(times, paused):
     async def scenario():

@@ -30,7 +30,7 @@ from transforms.classify.model.reply import Outcome, Refused, Reply, Unanswered,
 from transforms.classify.model.settings import ConfigurationFault, EndpointSettings, read_key
 
 RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
-FIRST_BACKOFF_S = 0.5
+FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 60.0
 MAX_RETRY_AFTER_S = 900.0
 """Asked to wait longer than this, a request is given up instead."""
