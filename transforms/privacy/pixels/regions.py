@@ -52,6 +52,9 @@ def hits_by_pattern(lines: Sequence[Line], find: Find) -> list[list[Hit]]:
         if len(row) > 1:
             text, pieces = _joined(lines, row)
             for span in find(text):
+                # Cells side by side are no sentence: only names of people are worth the doubt.
+                if span.origin == "ner" and span.entity != "PERSON":
+                    continue
                 if _crosses_no_gap(lines, pieces, span):
                     _add(hits, pieces, text, span)
     for upper, lower in wraps_of(lines):
