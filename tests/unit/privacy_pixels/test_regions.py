@@ -177,6 +177,20 @@ def test_an_iban_is_found_without_its_checksum():
     assert find_misread("AB12 of 2024", frozenset()) == []
 
 
+@pytest.mark.parametrize("text", ["44366134 37032657", "4436 61343703 2657", "443661343703 2657"])
+def test_a_card_number_of_which_blanks_were_dropped(text):
+    assert [(s.start, s.end, s.entity) for s in find_misread(text, frozenset())] == [
+        (0, len(text), "CARD")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["4436613437032657", "44366134 370326", "2024 0319 1429 0000", "4436 6134 3703 26578"]
+)
+def test_other_long_numbers_are_left_to_the_recognisers(text):
+    assert find_misread(text, frozenset()) == []
+
+
 def test_overlapping_rectangles_become_one_and_others_stay():
     one = Region(0, 0, 100, 20, "PERSON", "Bram")
     inside = Region(10, 2, 60, 18, "EMAIL", "b")

@@ -35,6 +35,7 @@ COMMON_DOMAINS = frozenset(
     proton.me protonmail.com gmx.de gmx.net web.de aol.com mail.ru qq.com""".split()
 )
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}[0-9OIlSB]{2} ?(?:[A-Z0-9lo]{4} ?){2,6}[A-Z0-9lo]{1,4}(?!\w)")
+_CARD = re.compile(r"(?<![\w.-])(?=[3-6])\d{4}(?:[ -]?\d{4}){1,2}(?:[ -]\d{4})(?:\d{4})?(?![\w-])")
 _MAIL_DOMAIN = re.compile(r"@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 _DOTTED = re.compile(r"(?<![\w@/:.-])[\w.+-]+\.[A-Za-z]{2,}(?![\w@])")
 
@@ -87,10 +88,14 @@ def _is_no_word(token: str) -> bool:
 def find_misread(text: str, domains: frozenset[str]) -> list[Span]:
     """Finds what recognisers of patterns miss in text from pixels.
 
-    An IBAN of which one digit is misread has no valid checksum, and the @ of an address may be read
-    as a letter; then the domain tells, if others in the session have it.
+    An IBAN of which one digit is misread has no valid checksum. Blanks between the groups of a card
+    number are dropped. The @ of an address may be read as a letter; then the domain tells, if
+    others in the session have it.
     """
     spans = [Span(*m.span(), "IBAN") for m in _IBAN.finditer(text)]
+    for match in _CARD.finditer(text):
+        if sum(c.isdigit() for c in match[0]) == 16:
+            spans.append(Span(*match.span(), "CARD"))
     for match in _DOTTED.finditer(text):
         token = match[0].rstrip(".").lower()
         for domain in domains:
