@@ -288,12 +288,12 @@ def _one_session(job: tuple[Path, list[screens.Screen]]) -> int:
 
 
 def workers_part(args, side: Side, chromium, work: Path) -> None:
-    """Runs four sessions on one worker process, then on two."""
+    """Runs six sessions on one worker process, then on two."""
     css = screens.font_faces(args.fonts, "develop")
     jobs = []
-    for number in range(4):
+    for number in range(6):
         shown = screen_sessions.render_session(
-            chromium, "develop", args.seed + number, args.frames // 2, css
+            chromium, "develop", args.seed + number, args.frames // 3, css
         )
         jobs.append((laid_out(shown, work / f"worker{number}"), shown))
     spent = {}
