@@ -125,6 +125,7 @@ class Server:
         if config["keep_bodies"]:
             self.bodies.append(raw.decode())
         body = json.loads(raw)
+        row["marker"] = answers.marker(body)
         low, high = config["latency_s"]
         wait = self.random.uniform(low, high)
         over = config["max_in_flight"] and self.in_flight > config["max_in_flight"]
@@ -241,7 +242,6 @@ class Server:
         prompt = sum(len(json.dumps(m)) for m in body["messages"]) // 4
         row["prompt"] = prompt
         row["pictures"] = len(answers.pictures(body))
-        row["marker"] = answers.marker(body)
         finish, refusal = "stop", None
         limit = body.get("max_tokens") or body.get("max_completion_tokens") or 1 << 30
         if fault == "truncated" or limit < config["needs_tokens"]:
