@@ -164,7 +164,7 @@ def _ask(
     votes = max(1, model.configuration.get("votes", 0))
     values = max((len(a.parameters) for a in suite.actions), default=0)
     pictured = _sends_pictures(model, settings)
-    packs = 1 if pictured else model.segments_per_request
+    packs = model.segments_per_request
     contexts = segment_contexts(session, suite, segments)
     for start in range(0, len(contexts), packs):
         pack = contexts[start : start + packs]
@@ -199,7 +199,12 @@ def _ask(
 
 
 def _sends_pictures(model: ModelSettings, settings: RunSettings) -> bool:
-    return bool(model.configuration.get("pictures", True)) and settings.options.visual != "withhold"
+    """Whether requests hold pictures: those that several segments share never do."""
+    return (
+        model.segments_per_request == 1
+        and bool(model.configuration.get("pictures", True))
+        and settings.options.visual != "withhold"
+    )
 
 
 def _frames(session: PreparedSession, segment: Segment) -> int:

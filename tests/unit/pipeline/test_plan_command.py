@@ -56,6 +56,8 @@ def test_what_changes_a_run_changes_its_plan(run_plan):
     pictured = run_plan("--visual=off")["asking"][0]
     assert pictured["pictures"] > 10
     assert pictured["prompt_tokens"] > plain["prompt_tokens"] + 1000 * pictured["pictures"]
+    shared = run_plan("--visual=off", "--segments_per_request=4")["asking"][0]
+    assert (shared["calls"], shared["pictures"]) == (packed["calls"], 0)
     assert "about 4 to review" in " ".join(run_plan("--max_calls=10")["notes"])
     offline = run_plan(model=())
     assert (offline["asking"][0]["calls"], offline["asking"][0]["usd"]) == (0, 0)
