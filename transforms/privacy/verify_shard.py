@@ -159,9 +159,12 @@ def _table_values(uri: str, sessions: Collection[str]) -> Iterator[tuple[str, st
             for field in file.schema_arrow
             if field.name not in EXEMPT_COLUMNS | OF_THE_CATALOGUE and _may_hold_text(field.type)
         ]
-        for batch in file.iter_batches(batch_size=256, columns=["session_id", *columns]):
-            wanted = pc.is_in(batch.column("session_id"), pa.array(list(sessions), pa.string()))
-            for row in batch.filter(wanted).to_pylist():
+        wanted = pa.array(list(sessions), pa.string())
+        for batch in file.iter_batches(
+            batch_size=256, columns=["session_id", *columns], use_threads=False
+        ):
+            of_them = pc.is_in(batch.column("session_id"), wanted)
+            for row in batch.filter(of_them).to_pylist():
                 for column in columns:
                     if row[column]:
                         yield row["session_id"], column, row[column]
@@ -182,11 +185,21 @@ def _may_hold_text(kind: Any) -> bool:
 def _training_lines(
     store: CheckpointStore, uri: str, target: str, members: Sequence[Receipt]
 ) -> Iterator[tuple[str, bytes]]:
-    """Yields (session, line); rows have no session of their own, their order gives it."""
-    owners = {}
-    for receipt in members:
-        if receipt.examples:
-            for line in store.read("result", receipt.key).lines(f"training/{target}.jsonl"):
-                owners[line] = receipt.session_id
-    for line in storage.read_bytes(uri).splitlines():
-        yield owners[line], line
+    """Yields (session, line); rows have no session of their own, their order gives it.
+
+    A file holds the lines of its members' checkpoints in their order, or those of one split, so
+    both are walked together and one session at a time is in memory.
+    """
+    written = (
+        (receipt.session_id, line)
+        for receipt in members
+        if receipt.examples
+        for line in store.read("result", receipt.key).lines(f"training/{target}.jsonl")
+    )
+    with storage.open_read(uri) as f:
+        for line in f:
+            wanted = line.rstrip(b"\n")
+            session_id = next((owner for owner, copy in written if copy == wanted), None)
+            if session_id is None:
+                raise ValueError(f"{uri}: a line that no checkpoint of the shard holds")
+            yield session_id, wanted
