@@ -219,6 +219,33 @@ class PrivacyOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class BackendOptions:
+    """Where work waits."""
+
+    backend_url: str | None = option(
+        None,
+        "Base URL of a Tracepipe API: sessions and catalogue come from it, statuses go to it. "
+        "--input is then the place that its storage paths are relative to, and --suite overrides "
+        "its catalogue.",
+        affects="nothing",
+    )
+    backend_key_file: str | None = option(
+        None, "File with the API's key (else TRACEPIPE_API_KEY).", affects="nothing"
+    )
+    backend_model_id: str | None = option(
+        None,
+        "The API's id of the Model under which Examples are created for --session.",
+        affects="nothing",
+    )
+    session: tuple[str, ...] = option(
+        (), "Sessions of the API to be run, by id. Repeatable.", affects="nothing", repeat=True
+    )
+    pending: bool = option(
+        False, "Run the sessions of all Examples that wait in the API.", affects="nothing"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class OutputOptions:
     """What is written."""
 
@@ -282,13 +309,20 @@ GROUPS = (
     CatalogueOptions,
     ModelOptions,
     PrivacyOptions,
+    BackendOptions,
     RunOptions,
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Options(
-    RunOptions, PrivacyOptions, ModelOptions, CatalogueOptions, OutputOptions, InputOptions
+    RunOptions,
+    BackendOptions,
+    PrivacyOptions,
+    ModelOptions,
+    CatalogueOptions,
+    OutputOptions,
+    InputOptions,
 ):
     """All options of one run, checked."""
 
@@ -484,9 +518,15 @@ def _beam_arguments(arguments: Sequence[str]) -> list[str]:
 
 def check(options: Options) -> None:
     """Refuses what cannot work, before anything starts; raises UsageError."""
-    for name in ("input", "output", "suite"):
+    for name in ("output",) if options.backend_url else ("input", "output", "suite"):
         if not getattr(options, name):
             raise UsageError(f"--{name} is required")
+    if options.backend_url and not (options.session or options.pending):
+        raise UsageError("--backend_url needs --session ID or --pending: what shall be run?")
+    if not options.backend_url and (options.session or options.pending):
+        raise UsageError("--session and --pending need --backend_url")
+    if options.backend_url and len(options.input) > 1:
+        raise UsageError("--input: one place at most that the API's storage paths are relative to")
     for low, high, names in (
         (0, 1, ("min_confidence", "max_failure_ratio", "validation_share")),
         (

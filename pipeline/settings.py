@@ -182,7 +182,7 @@ def resolve(options: Options, dry: bool = False) -> RunSettings:
         catalogue = load_catalogue(options.suite or "")
         rules = load_network_rules(options.network_rules)
         privacy = privacy_settings(options, catalogue)
-        project_key = _project_key(options, dry)
+        key = project_key(options, dry)
         calibrations = load_calibrations(options)
         models = model_settings(options, calibrations)
         if models and not dry:
@@ -210,9 +210,9 @@ def resolve(options: Options, dry: bool = False) -> RunSettings:
     }
     version = affecting(options, "version") | {"code": code_version("version")}
     keys = CheckpointKeys(
-        project_key=project_key,
+        project_key=key,
         # The key decides published ids and surrogates, so it is part of the salt, as an HMAC.
-        prepared_salt=stable_hash(prepared, keyed_hex(project_key, "salt")),
+        prepared_salt=stable_hash(prepared, keyed_hex(key, "salt")),
         result_salt=stable_hash(result),
         answers={session: stable_hash(given) for session, given in answers.items()},
         forgotten=forgotten_sessions(options.private_root),
@@ -233,7 +233,8 @@ def resolve(options: Options, dry: bool = False) -> RunSettings:
     )
 
 
-def _project_key(options: Options, dry: bool) -> bytes:
+def project_key(options: Options, dry: bool = False) -> bytes:
+    """Returns the project key, made if there is none; zeros for a ``dry`` run without one."""
     if not dry:
         make_private(options.private_root)
         return load_project_key(options.project_key_file)

@@ -40,6 +40,10 @@ class SessionRef(msgspec.Struct, frozen=True, omit_defaults=True):
     defect: str = ""
     """A failure code known from listing alone (``duplicate_session``); the session is FAILED with
     it."""
+    listed_in: str = ""
+    """The list of Session records that named it; its record there stands for session.json."""
+    listed_at: int = 0
+    """Offset of the record's line in the list, bytes."""
 
 
 # Events come in millions and never form cycles: ``gc=False`` keeps the collector away from them.

@@ -17,6 +17,33 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_and_report(options: Options, anew: frozenset[str] = frozenset()) -> int:
     """Runs the job with a live line; returns the exit code."""
+    if options.backend_url:
+        return _run_for_backend(options, anew)
+    return _run(options, anew)
+
+
+def _run_for_backend(options: Options, anew: frozenset[str]) -> int:
+    """Runs what waits in the backend and says there how it ended."""
+    from pipeline.backend.client import BackendFault, KeyRefused
+    from pipeline.backend.work import taken_work
+
+    try:
+        with taken_work(options) as work:
+            if work.idle:
+                print("no Example waits in the backend")
+                code = 0
+            else:
+                code = _run(work.options, anew)
+                work.finish()
+            for note in work.notes:
+                print(note)
+            return code
+    except BackendFault as error:
+        print(f"tracemill run: {error}", file=sys.stderr)
+        return 2 if isinstance(error, KeyRefused) else 3
+
+
+def _run(options: Options, anew: frozenset[str]) -> int:
     from pipeline import report
     from pipeline.runner import InfrastructureError, run
     from transforms import storage

@@ -20,6 +20,7 @@ from schemas.traces import SessionRef
 from transforms import storage
 from transforms.archives import Archive, DamagedFileError, open_archive
 from transforms.ingest import layouts
+from transforms.ingest.session_list import Listed, SessionListError, is_list, read_list
 from transforms.json_lines import without_mark
 from transforms.keys import stable_hash
 from transforms.listings import Listing, list_folder
@@ -55,6 +56,8 @@ class _Candidate(msgspec.Struct, frozen=True):
     stats: dict[str, storage.FileStat]
     member: str = ""
     defect: str = ""
+    listed_in: str = ""
+    listed: Listed | None = None
 
 
 def find_sessions(
@@ -107,7 +110,9 @@ class _Search:
             uris = [place] if storage.exists(place) else []
         else:
             uris = storage.glob(place)
-        uris = [u for u in uris if not self._excluded(u)]
+        # A list may lie inside the output: it is named itself, and holds no sessions.
+        lists = [u for u in uris if named and _is_file(u) and is_list(_head(u))]
+        uris = [u for u in uris if u in lists or not self._excluded(u)]
         if not uris:
             raise InputError(
                 f"--input {pattern}: nothing is there; give a session folder, a folder of "
@@ -115,7 +120,7 @@ class _Search:
             )
         found = False
         for uri in uris:
-            candidates = list(self._at(uri))
+            candidates = list(self._in_list(uri) if uri in lists else self._at(uri))
             for candidate in candidates:
                 self.candidates.setdefault((candidate.uri, candidate.member), candidate)
             found = found or bool(candidates)
@@ -166,6 +171,22 @@ class _Search:
             return
         yield from _single(uri)
 
+    def _in_list(self, uri: str) -> Iterable[_Candidate]:
+        """The sessions that a list of records names; what isn't there will be FAILED."""
+        try:
+            listed = read_list(uri)
+        except SessionListError as error:
+            raise InputError(f"--input {error}") from None
+        for one in listed:
+            there = storage.exists(one.place) or bool(storage.glob(f"{one.place}/*"))
+            found = list(self._at(one.place)) if there else []
+            if len(found) == 1:
+                candidate = found[0]
+            else:
+                defect = _UNKNOWN if there else "missing_input_events"
+                candidate = _Candidate(one.place, layouts.UNKNOWN, None, {}, defect=defect)
+            yield msgspec.structs.replace(candidate, listed_in=uri, listed=one)
+
     def _in_folder(self, uri: str) -> Iterable[_Candidate]:
         listing = self._listing(uri)
         roots = layouts.find_roots(listing.files)
@@ -199,6 +220,11 @@ class _Search:
 
 
 _UNKNOWN = "unknown_layout"
+
+
+def _head(uri: str) -> bytes:
+    with storage.open_read(uri) as f:
+        return f.read(HEAD_BYTES)
 
 
 def _is_file(uri: str) -> bool:
@@ -322,6 +348,9 @@ def _ref(candidate: _Candidate, fingerprint: str) -> SessionRef:
         print_of = stable_hash(
             "stat", [(n, s.size, s.version) for n, s in sorted(candidate.stats.items())]
         )
+    if candidate.listed is not None:
+        # What the record says of the session is part of it.
+        print_of = stable_hash("listed", print_of, candidate.listed.line.decode("utf-8", "replace"))
     return SessionRef(
         session_id=_session_id(candidate),
         uri=candidate.uri,
@@ -330,12 +359,16 @@ def _ref(candidate: _Candidate, fingerprint: str) -> SessionRef:
         fingerprint=print_of,
         member=candidate.member,
         defect=candidate.defect,
+        listed_in=candidate.listed_in,
+        listed_at=candidate.listed.offset if candidate.listed else 0,
     )
 
 
 def _session_id(candidate: _Candidate) -> str:
-    """Returns session.json's id, else the name of the folder, archive or file."""
+    """Returns the list's id, else session.json's, else the name of folder, archive or file."""
     files = candidate.files
+    if candidate.listed is not None and usable_id(candidate.listed.session_id):
+        return candidate.listed.session_id
     if files is not None and layouts.SESSION_FILE in files and "file" not in candidate.layout:
         try:
             record = msgspec.json.decode(

@@ -19,6 +19,7 @@ from transforms.ingest.gathering import Gathering, LineFault, ReadLimits, Sessio
 from transforms.ingest.network import NetworkRules, read_network
 from transforms.ingest.pictures import read_frames, read_snapshots
 from transforms.ingest.records import decode_record
+from transforms.ingest.session_list import record_at
 from transforms.ingest.times import BadTime, Clock, iso_utc
 from transforms.ingest.tracepipe import read_event_files, read_screenshot_files
 from transforms.ingest.trajectories import read_trajectory
@@ -30,6 +31,7 @@ __all__ = ["ReadLimits", "read_trace"]
 
 _DEFECTS = {
     "duplicate_session": "another input has the same session id and other content",
+    "missing_input_events": "nothing lies where the list of sessions says",
     "unknown_layout": "no session layout that is known",
 }
 
@@ -112,19 +114,15 @@ def _main_file(files: SessionFiles, gathering: Gathering, expected: str) -> str:
 
 
 def _read_record(files: SessionFiles, gathering: Gathering) -> Clock:
-    """Reads session.json, as far as it is there and readable; returns the session's clock."""
-    if layouts.SESSION_FILE not in files or gathering.ref.layout.endswith("-file"):
-        return Clock()
-    name = layouts.SESSION_FILE
-    try:
-        data = without_mark(files.read(name, gathering.limits.max_record_bytes))
-    except DamagedFileError as error:
-        gathering.fail(error.code, str(error), file=name)
-        return Clock()
-    try:
-        record, _ = decode_record(data)
-    except LineFault as fault:
-        gathering.fail(fault.code, str(fault), file=name, column=fault.column, text=data)
+    """Reads the Session record, as far as there is one; returns the session's clock.
+
+    The record of a list of sessions stands above session.json.
+    """
+    record = _own_record(files, gathering)
+    if gathering.ref.listed_in:
+        listed = record_at(gathering.ref.listed_in, gathering.ref.listed_at)
+        record |= {name: value for name, value in listed.items() if value is not None}
+    if not record:
         return Clock()
     created_us = _created_us(record, gathering)
     recorder = _recorder(record)
@@ -138,6 +136,24 @@ def _read_record(files: SessionFiles, gathering: Gathering) -> Clock:
         recorder=recorder,
     )
     return Clock(created_us, monotonic=bool(recorder and recorder.clock == "monotonic"))
+
+
+def _own_record(files: SessionFiles, gathering: Gathering) -> dict[str, Any]:
+    """Returns session.json; empty where there is none, or none that can be read."""
+    if layouts.SESSION_FILE not in files or gathering.ref.layout.endswith("-file"):
+        return {}
+    name = layouts.SESSION_FILE
+    try:
+        data = without_mark(files.read(name, gathering.limits.max_record_bytes))
+    except DamagedFileError as error:
+        gathering.fail(error.code, str(error), file=name)
+        return {}
+    try:
+        record, _ = decode_record(data)
+    except LineFault as fault:
+        gathering.fail(fault.code, str(fault), file=name, column=fault.column, text=data)
+        return {}
+    return record
 
 
 def _created_us(record: dict[str, Any], gathering: Gathering) -> int | None:

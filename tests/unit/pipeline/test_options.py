@@ -1,6 +1,6 @@
+import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -87,16 +87,22 @@ def test_beam_option_names_are_those_of_the_installed_beam():
 
 
 def test_help_answers_at_once():
-    # The best of three: the machine may be busy, the imports are not.
+    # CPU time, the best of three: the machine may be busy, the imports are not.
     def once():
-        started = time.perf_counter()
+        started = os.times()
         made = subprocess.run(
             [sys.executable, "-m", "pipeline.cli", "run", "--help"], capture_output=True, text=True
         )
         assert made.returncode == 0 and "--min_confidence" in made.stdout
-        return time.perf_counter() - started
+        ended = os.times()
+        return (
+            ended.children_user
+            + ended.children_system
+            - started.children_user
+            - started.children_system
+        )
 
-    assert min(once() for _ in range(3)) < 0.6
+    assert min(once() for _ in range(3)) <= 0.3
 
 
 def test_help_imports_nothing_heavy():
