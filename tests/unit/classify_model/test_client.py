@@ -1,6 +1,4 @@
 import json
-import logging
-import os
 import pickle
 import time
 from email.utils import formatdate
@@ -78,7 +76,7 @@ def test_characters_spread_over_tokens_belong_to_the_one_that_completes_them():
         b'{"choices": [null]}',
         b'{"choices": [{"message": 3}]}',
         b'{"choices": {"a": 1}}',
-        b'{"choices": [{"message": {"content": "x"}}], "usage": [1]}',
+        b'{"choices": [{"message": "x"}]}',
     ],
 )
 def test_what_is_no_completion_is_none(content):
@@ -90,7 +88,9 @@ def test_reading_a_reply_never_raises(content):
     parse_reply(content)
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -4}, {"prompt_tokens": "many"}])
+@pytest.mark.parametrize(
+    "usage", [None, {}, [1], 7, {"prompt_tokens": -4}, {"prompt_tokens": "many"}]
+)
 def test_usage_may_be_missing(usage):
     assert parsed({**completion(), "usage": usage}).prompt_tokens == 0
 
@@ -210,14 +210,3 @@ def test_configurations_that_cannot_work_are_refused(fields, says):
     settings = ModelSettings(**{"model": "m", "cache": "c", **fields})
     with pytest.raises(ConfigurationFault, match=says):
         settings.check()
-
-
-def test_the_sdk_is_kept_from_logging_requests(monkeypatch):
-    monkeypatch.setenv("A_KEY", SECRET)
-    assert os.environ.get("OPENAI_LOG") is None
-    endpoint = Endpoint(EndpointSettings(base_url="http://127.0.0.1:1/v1", key="env:A_KEY"))
-    for name in ("openai", "httpx2"):
-        logging.getLogger(name).setLevel(logging.DEBUG)
-    endpoint._connected()
-    assert logging.getLogger("openai").getEffectiveLevel() >= logging.WARNING
-    assert logging.getLogger("httpx2").getEffectiveLevel() >= logging.WARNING

@@ -1,7 +1,7 @@
 """One endpoint of one process: its client, its gate, its budget, and the only loop that retries.
 
-The SDK's own retries are off because they sleep inside the slot; here a request gives its slot back
-before it waits. What comes out is a value: a :class:`Reply`, :class:`Refused` (the endpoint will
+A client library's retries would sleep inside the slot; here a request gives its slot back before it
+waits. What comes out is a value: a :class:`Reply`, :class:`Refused` (the endpoint will
 never take this request) or :class:`Unanswered` (it did not answer in the end). A fault of the whole
 configuration raises :class:`ConfigurationFault`, once and for all later requests. No error text of
 the endpoint is passed on: some repeat the key or the prompt.
@@ -13,23 +13,32 @@ import asyncio
 import base64
 import collections
 import email.utils
-import logging
 import math
 import random
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from transforms.classify.model.budget import Budget
 from transforms.classify.model.gate import Gate
-from transforms.classify.model.reply import Outcome, Refused, Reply, Unanswered, parse_reply
+from transforms.classify.model.reply import (
+    EndpointError,
+    Outcome,
+    Refused,
+    Reply,
+    Unanswered,
+    parse_error,
+    parse_reply,
+)
 from transforms.classify.model.settings import ConfigurationFault, EndpointSettings, read_key
+from transforms.classify.model.transport import Broken, Transport, place_of
 
-RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
+RETRIED = frozenset((408, 409, 425, 429))
+"""And all from 500 on but for the next: 520-530 are what proxies say."""
+NEVER_RETRIED = frozenset((501, 505))
+OVERLOADED = frozenset((503, 529))
 FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 60.0
 MAX_RETRY_AFTER_S = 900.0
@@ -55,19 +64,15 @@ class Endpoint:
         self.budget = Budget(settings)
         self.counts: collections.Counter[str] = collections.Counter()
         self.fault: ConfigurationFault | None = None
-        self._client: Any = None
+        self.place = place_of(settings.base_url)
+        """Host and path of the endpoint, without credentials or query."""
+        self._transport: Transport | None = None
 
     def __repr__(self) -> str:
         return f"Endpoint({self.place})"
 
     def __reduce__(self) -> Any:
         raise TypeError("an Endpoint holds a key and sockets; send its settings instead")
-
-    @property
-    def place(self) -> str:
-        """Host and path of the endpoint, without credentials or query."""
-        parts = urlsplit(self.settings.base_url or "")
-        return f"{parts.hostname or 'default endpoint'}{parts.path}"
 
     async def ask(
         self, body: dict[str, Any], pictures: Pictures | None = None, keep: Keep | None = None
@@ -134,9 +139,9 @@ class Endpoint:
 
     async def close(self) -> None:
         """Closes the sockets; must run in the loop that used them."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        if self._transport is not None:
+            transport, self._transport = self._transport, None
+            await transport.close()
 
     def _account(self, used: tuple[int, int]) -> None:
         self.counts["replies"] += 1
@@ -149,83 +154,62 @@ class Endpoint:
         if seconds:
             self.counts[f"{name}_ms"] += round(seconds * 1000)
 
-    def _connected(self) -> Any:
-        if self._client is None:
-            import openai
-
+    def _connected(self) -> Transport:
+        if self._transport is None:
             try:
-                key = read_key(self.settings.key)
+                self._transport = Transport(
+                    self.settings.base_url,
+                    read_key(self.settings.key),
+                    self.settings.timeout_s,
+                    self.place,
+                )
             except ConfigurationFault as fault:
                 self.fault = fault
                 raise
-            self._client = openai.AsyncOpenAI(
-                base_url=self.settings.base_url,
-                api_key=key,
-                max_retries=0,
-                timeout=self.settings.timeout_s,
-                # The SDK's own transport looks at every open connection for each request.
-                http_client=openai.DefaultAioHttpClient(timeout=self.settings.timeout_s),
-            )
-            # The SDK writes whole requests at DEBUG: prompts do not belong in a log.
-            for name in ("openai", "httpx2", "httpcore2"):
-                logging.getLogger(name).setLevel(logging.WARNING)
-        return self._client
+        return self._transport
 
     async def _send(self, body: dict[str, Any], pictures: Pictures) -> tuple[Outcome, float | None]:
         """Sends once. An Unanswered outcome may be sent again, after the wait where one is
         asked."""
-        client = self._connected()
-        import httpx2
-        import openai
-
-        error: Any = None
         try:
-            # The SDK's time-out is for each read; a reply that drips in must not take for ever.
-            async with asyncio.timeout(self.settings.timeout_s):
-                response = await client.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=with_pictures(body, pictures)
-                )
-                content = response.content
-        except openai.APIStatusError as refusal:
-            error = refusal
-        except (openai.APITimeoutError, TimeoutError) as late:
-            # This transport calls a refused or reset connection a time-out of connecting.
-            broken = isinstance(late.__cause__, httpx2.ConnectTimeout)
-            return Unanswered("connection" if broken else "timeout"), None
-        except openai.APIConnectionError:
-            return Unanswered("connection"), None
-        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError):
-            return Unanswered("connection"), None
-        if error is not None:
-            # Outside the handler: what is raised here must not carry the SDK's error along.
-            return self._refusal(error.status_code, error.response.headers, error.body)
-        reply = parse_reply(content)
+            received = await self._connected().post(with_pictures(body, pictures))
+        except ConfigurationFault as fault:
+            self.fault = fault
+            raise
+        if isinstance(received, Broken):
+            return Unanswered(received.reason), None
+        if not 200 <= received.status < 300:
+            error = parse_error(received.body)
+            return self._refusal(received.status, received.headers, error)
+        reply = parse_reply(received.body)
+        if reply is None and (error := parse_error(received.body)).status:
+            # Some say 200 first, and in the body that it was none.
+            return self._refusal(error.status, received.headers, error)
         self.gate.succeeded()
         return (reply, None) if reply is not None else (Unanswered("garbage"), None)
 
     def _refusal(
-        self, status: int, headers: Mapping[str, str], body: Any
+        self, status: int, headers: Mapping[str, str], error: EndpointError
     ) -> tuple[Outcome, float | None]:
-        error = body if isinstance(body, dict) else {}
-        error = error.get("error", error) if isinstance(error.get("error", error), dict) else {}
-        code = _word(error.get("code")) or _word(error.get("type"))
-        if status in (401, 403, 404) or code == "insufficient_quota":
+        code = error.code
+        if status in (401, 402, 403, 404) or code == "insufficient_quota":
             self.fault = ConfigurationFault(self._explained(status, code))
             self.check()
-        if status in RETRIED:
+        if status in RETRIED or (status >= 500 and status not in NEVER_RETRIED):
             wait_s = retry_after_s(headers)
-            if status == 429 or (status == 503 and wait_s):
-                self.gate.refused(wait_s, _nothing_left(headers))
+            if status == 429 or (status in OVERLOADED and wait_s):
+                # A wait that nobody waits for is no reason to hold up the others.
+                held = wait_s if wait_s is None or wait_s <= MAX_RETRY_AFTER_S else None
+                self.gate.refused(held, _nothing_left(headers))
             return Unanswered(f"http_{status}"), wait_s
-        said = str(error.get("message", ""))[:2000]
-        if status == 413 or _TOO_LONG.search(said):
+        if status == 413 or error.too_long:
             code = "context_length_exceeded"
-        parameter = _word(error.get("param")) or _named(said)
-        return Refused(status, code or f"http_{status}", parameter), None
+        return Refused(status, code or f"http_{status}", error.parameter), None
 
     def _explained(self, status: int, code: str) -> str:
         what = {
             401: "the endpoint does not accept the key; check OPENAI_API_KEY or --model_key_file",
+            402: "the account has no credit; the run can be resumed when it has",
             403: "the key may not use this model or endpoint",
             404: "no such model or path; check --model and --model_base_url",
         }.get(status, "the account's quota is spent; the run can be resumed when there is more")
@@ -234,27 +218,6 @@ class Endpoint:
 
 _AT_ONCE = frozenset(("garbage", "connection", "timeout"))
 """Faults that say little of load, or have waited already: the first repetition comes soon."""
-
-_TOO_LONG = re.compile(
-    r"context[ _]length|context window|too many tokens|maximum (?:context|prompt)|too long"
-    r"|exceeds? the (?:available |maximum )?(?:context|limit)|reduce the length",
-    re.IGNORECASE,
-)
-
-_PARAMETERS = (
-    "top_logprobs logprobs response_format json_schema tool_choice tools max_completion_tokens "
-    "max_tokens temperature seed image_url image"
-).split()
-
-
-def _named(said: str) -> str:
-    """The request field that an error message speaks of, where it does not say so in ``param``."""
-    return next((p for p in _PARAMETERS if p in said), "")
-
-
-def _word(value: Any) -> str:
-    """A machine-readable code, or nothing: free text never passes."""
-    return value if isinstance(value, str) and re.fullmatch(r"[\w.\[\]-]{1,64}", value) else ""
 
 
 def _nothing_left(headers: Mapping[str, str]) -> bool:
@@ -291,7 +254,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
                 now = time.time()
                 if "date" in headers:  # the endpoint's own clock, where it says what it shows
                     now = email.utils.parsedate_to_datetime(headers["date"]).timestamp()
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 return None
             wait_s = then - now
     return max(0.0, wait_s) if math.isfinite(wait_s) else None

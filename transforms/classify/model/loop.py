@@ -53,7 +53,7 @@ class ModelLoop:
 
     def endpoint(self, settings: EndpointSettings) -> Endpoint:
         """Returns this process's endpoint for these settings."""
-        import openai  # noqa: F401  (takes a second: here it does not hold up the loop)
+        import aiohttp  # noqa: F401  (takes long: here it does not hold up the loop)
 
         with self._lock:
             if settings not in self._endpoints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Any
 
 import msgspec
@@ -56,14 +57,19 @@ Outcome = Reply | Refused | Unanswered
 
 
 def parse_reply(content: bytes) -> Reply | None:
-    """Reads a chat completion; None when it is none, or holds no choice."""
+    """Reads a chat completion; None when it is none, or holds no choice.
+
+    An answer is worth more than what stands beside it: counts and token probabilities that are not
+    what they should be are left out.
+    """
     try:
         data = msgspec.json.decode(content)
         choices = tuple(_choice(c) for c in data["choices"])
-        usage = data.get("usage") or {}
-        spent = [_whole(usage.get(f"{kind}_tokens")) for kind in ("prompt", "completion")]
     except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
         return None
+    usage = data.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    spent = [_whole(usage.get(f"{kind}_tokens")) for kind in ("prompt", "completion")]
     return Reply(choices, *spent) if choices else None
 
 
@@ -72,28 +78,129 @@ def _whole(value: Any) -> int:
 
 
 def _choice(data: dict[str, Any]) -> Choice:
-    message = data["message"]
-    text = message.get("content")
-    for call in message.get("tool_calls") or ():
-        text = call["function"]["arguments"]
-        break
-    if isinstance(text, list):  # some endpoints answer in parts
-        text = "".join(p.get("text", "") for p in text)
+    finish = str(data.get("finish_reason") or "stop").lower()
+    filtered = finish == "content_filter"
+    message = data.get("message") or {} if filtered else data["message"]
+    text, refused = _text(message.get("content"))
+    text = _arguments(message.get("tool_calls")) or text
+    tokens, alternatives = _tokens(data.get("logprobs"))
+    return Choice(
+        text=text,
+        finish="length" if finish == "max_tokens" else finish,
+        refusal=filtered or refused or bool(message.get("refusal")),
+        tokens=tokens,
+        alternatives=alternatives if any(alternatives) else (),
+    )
+
+
+def _text(content: Any) -> tuple[str, bool]:
+    """The text of a message, which some endpoints give in parts, and whether a part refuses."""
+    if not isinstance(content, list):
+        return str(content or ""), False
+    texts, refused = [], False
+    for part in content:
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, dict):
+            refused = refused or bool(part.get("refusal"))
+            if part.get("type", "text") in ("text", "output_text"):
+                texts.append(str(part.get("text") or ""))
+    return "".join(texts), refused
+
+
+def _arguments(calls: Any) -> str:
+    """The arguments of the first tool call that has any; an object is written as JSON."""
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        given = function.get("arguments") if isinstance(function, dict) else None
+        if given:
+            return given if isinstance(given, str) else msgspec.json.encode(given).decode()
+    return ""
+
+
+def _tokens(
+    data: Any,
+) -> tuple[tuple[tuple[str, float], ...], tuple[tuple[tuple[str, float], ...], ...]]:
+    """Tokens with their log probabilities and alternatives; none where one of them is none."""
     tokens, alternatives = [], []
     # A character may be spread over tokens: it then belongs to the one that completes it.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    for token in (data.get("logprobs") or {}).get("content") or ():
-        piece = str(token["token"])
-        if isinstance(token.get("bytes"), list):
-            piece = decoder.decode(bytes(token["bytes"]))
-        tokens.append((piece, float(token["logprob"])))
-        others = token.get("top_logprobs") or ()
-        alternatives.append(tuple((str(o["token"]), float(o["logprob"])) for o in others))
-    finish = data.get("finish_reason") or "stop"
-    return Choice(
-        text=str(text or ""),
-        finish=str(finish),
-        refusal=bool(message.get("refusal")) or finish == "content_filter",
-        tokens=tuple(tokens),
-        alternatives=tuple(alternatives) if any(alternatives) else (),
+    try:
+        for token in (data or {}).get("content") or ():
+            piece = str(token["token"])
+            if isinstance(token.get("bytes"), list):
+                piece = decoder.decode(bytes(token["bytes"]))
+            tokens.append((piece, float(token["logprob"])))
+            others = token.get("top_logprobs") or ()
+            alternatives.append(tuple((str(o["token"]), float(o["logprob"])) for o in others))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return (), ()
+    return tuple(tokens), tuple(alternatives)
+
+
+# --- Errors ---------------------------------------------------------------------------------------
+
+
+class EndpointError(msgspec.Struct, frozen=True):
+    """What is machine-readable of an error's body; its text stays here."""
+
+    status: int = 0
+    """Where the body itself names one, as some do under HTTP 200."""
+    code: str = ""
+    parameter: str = ""
+    """The field of the request that it is about."""
+    too_long: bool = False
+
+
+_TOO_LONG = re.compile(
+    r"context[ _]length|context window|too many tokens|maximum (?:context|prompt)|too long"
+    r"|exceeds? the (?:available |maximum )?(?:context|limit)|reduce the length"
+    r"|must have less than \d+ tokens",
+    re.IGNORECASE,
+)
+
+_PARAMETERS = (
+    "top_logprobs logprobs response_format json_schema tool_choice tools max_completion_tokens "
+    "max_tokens temperature seed image_url image"
+).split()
+_MESSAGE_CHARACTERS = 2000
+
+
+def parse_error(content: bytes) -> EndpointError:
+    """Reads an error in the forms that endpoints give it: an object, a text, a list of details."""
+    try:
+        data = msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError):
+        data = content.decode("utf-8", "replace")
+    inner = data.get("error", data) if isinstance(data, dict) else data
+    error = inner if isinstance(inner, dict) else {}
+    said = inner if isinstance(inner, str) else error.get("message") or error.get("detail") or ""
+    if not isinstance(said, str):
+        said = msgspec.json.encode(said).decode()
+    said = said[:_MESSAGE_CHARACTERS]
+    number = error.get("code")
+    if not (isinstance(number, int) and 400 <= number < 600):
+        number = 0
+    return EndpointError(
+        status=number or _STATUSES.get(_word(error.get("code")) or _word(error.get("type")), 0),
+        code=_word(error.get("code")) or _word(error.get("type")),
+        parameter=_word(error.get("param")) or next((p for p in _PARAMETERS if p in said), ""),
+        too_long=_TOO_LONG.search(said) is not None,
     )
+
+
+_STATUSES = {
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+    "insufficient_quota": 429,
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "rate_limit_exceeded": 429,
+    "server_error": 500,
+}
+"""What an error without a number would have been, had it not come under HTTP 200."""
+
+
+def _word(value: Any) -> str:
+    """A machine-readable code, or nothing: free text never passes."""
+    return value if isinstance(value, str) and re.fullmatch(r"[\w.\[\]-]{1,64}", value) else ""
