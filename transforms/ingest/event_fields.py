@@ -122,11 +122,19 @@ def _fits(field: str, value: Any) -> bool:
     return True
 
 
+def is_id(given: str) -> bool:
+    """Whether a text is taken as an event's id, which is published as it is.
+
+    One with an address or blanks in it says something: it is kept as a text.
+    """
+    return 0 < len(given) <= MAX_ID_LENGTH and "@" not in given and " " not in given
+
+
 def _fill_id(known: dict[str, Any], fields: dict[str, Any], extra: dict[str, Any]) -> None:
     given = known.get("id")
     if given is None:
         return
-    if isinstance(given, str | int | float) and 0 < len(str(given)) <= MAX_ID_LENGTH:
+    if isinstance(given, str | int | float) and is_id(str(given)):
         fields["id"] = str(given)
     else:
         extra["id"] = given

@@ -17,7 +17,7 @@ from msgspec.structs import force_setattr
 from schemas.traces import Event, Target, Touch, Viewport
 from transforms.archives import DamagedFileError
 from transforms.ingest.aliases import BUTTONS, KEYS, SORTED_MODIFIERS
-from transforms.ingest.event_fields import MAX_ID_LENGTH, event_of
+from transforms.ingest.event_fields import MAX_ID_LENGTH, event_of, is_id
 from transforms.ingest.gathering import Gathering, LineFault, SessionFault
 from transforms.ingest.records import MAX_COORDINATE, decode_record, text_of, tidied
 from transforms.ingest.times import BadTime, Clock
@@ -233,6 +233,8 @@ class EventReader:
         if info and tidied(info) is not info:
             raise _NotFast
         given = wire.id
+        if given is not None and not is_id(given):
+            raise _NotFast
         if given is not None and given not in self._ids:
             self._ids.add(given)
         else:

@@ -1,7 +1,8 @@
 """Bodies, headers and nested values of requests and events, rewritten value by value.
 
 What a body is decides how it is taken apart: JSON and forms by key, HTML and the rest as text.
-Keys and structure stay as they are, and a body in which nothing was found stays byte for byte.
+Structure and keys stay as they are, but for keys that are data (``{"jo@example.org": 3}``), and a
+body in which nothing was found stays byte for byte.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _IDENTIFIER_KEY = re.compile(
 _URL_VALUE = re.compile(r"(?:https?|wss?|ftp|file|mailto)://?\S+\Z|/[\w%\-.~/]*\?\S*\Z")
 _FORM = re.compile(r"[\w.\-%\[\]+]+=[^\s&]*(?:&[\w.\-%\[\]+]+=[^\s&]*)*")
 _MARKUP = re.compile(r"<[A-Za-z!/][^>]*>")
+_PROGRAMMERS_KEY = re.compile(r"@?(?:[A-Za-z_$.\-/:\[\]]|\d(?!(?:.*\d){6})){1,40}", re.DOTALL)
 
 
 class Rewriter(Protocol):
@@ -71,10 +73,30 @@ def rewrite_nested(value: Any, rules: KeyRules, to: Rewriter, key: str = "", dep
             name = "name" if "name" in value else "key"
             new = rewrite_nested(value["value"], rules, to, str(value[name]), depth + 1)
             return {**value, "value": new}
-        return {k: rewrite_nested(v, rules, to, str(k), depth + 1) for k, v in value.items()}
+        made: dict[Any, Any] = {}
+        for old, inner in value.items():
+            made[_rewrite_key(old, made, to)] = rewrite_nested(
+                inner, rules, to, str(old), depth + 1
+            )
+        return made
     if isinstance(value, list | tuple):
         return [rewrite_nested(item, rules, to, key, depth + 1) for item in value]
     return value
+
+
+def is_data_key(key: str) -> bool:
+    """Whether a key of a mapping looks like something that was said, not like a field's name."""
+    return _PROGRAMMERS_KEY.fullmatch(key) is None
+
+
+def _rewrite_key(key: Any, taken: dict[Any, Any], to: Rewriter) -> Any:
+    """A key without what is sensitive in it; one that is taken by then gets a number."""
+    if not isinstance(key, str) or not is_data_key(key):
+        return key
+    new = to.value(key, "id" if key.isascii() and " " not in key else "ui")
+    if new == key or new not in taken:
+        return new
+    return f"{new} {len(taken)}"
 
 
 def _is_pair(value: dict) -> bool:

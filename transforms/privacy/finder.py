@@ -9,7 +9,10 @@ What a text is decides how it is searched (its *kind*):
 - ``ui``: labels and buttons, which are the program's own words more often than a person's;
 - ``url``: taken apart and decoded first; ``path``: file names and segments of paths;
 - ``code``: bodies that are no JSON, scripts, logs; long numbers in it mean nothing;
-- ``id``: identifiers, where only a certain pattern counts;
+- ``id``: identifiers, where only patterns count that are certain (addresses, numbers by their form
+  or checksum, tokens that say what they are);
+- ``split``: the texts of several elements in one, in which patterns count and numbers only if they
+  say what they are;
 - ``ocr``: recognised from pixels, so digits and letters are confused and dots are missing.
 """
 
@@ -25,27 +28,29 @@ import regex
 from schemas.findings import Span
 from transforms.privacy import numbers
 from transforms.privacy.config import OwnPattern, ScrubberConfig
+from transforms.privacy.escapes import as_written, unescaped
 from transforms.privacy.fields import FieldRules
 from transforms.privacy.folding import folded, plain, without_invisible
+from transforms.privacy.keyed_code import find_keyed
 from transforms.privacy.misread import find_misread
 from transforms.privacy.patterns import EMAIL, PresidioPatterns, PresidioTimeout
+from transforms.privacy.personal_facts import find_personal_facts
 from transforms.privacy.secrets import find_secrets
 from transforms.privacy.spans import mapped, merged, shifted, without_doubtful
 from transforms.privacy.urls import EMBEDDED, url_parts
 from transforms.privacy.usernames import find_user_names
 from transforms.privacy.values import ValueIndex
 
-KINDS = frozenset("prose title key typing ui url path code id ocr".split())
+KINDS = frozenset("prose title key typing ui url path code id split ocr".split())
 
 _OVERLAP = 256
 """Characters that two pieces of a huge text share, so that nothing is cut in two."""
 
 _PHONE_RUN = re.compile(r"(?<![\w.,:/\-+])[+(]?\d[\d ().\-/]{5,24}\d(?![\w:/%\-]|[.,]\d)")
-_JSON_PAIR = re.compile(
-    r"[\"']([\w\-. \[\]]{1,64})[\"']\s*:\s*(?:[\"']((?:[^\"'\\]|\\.){1,4096})|(\d[\d.]{2,30}))"
-)
 
 
+_BEFORE_NUMBER = re.compile(r"(?<=[A-Za-z])[_\-:#/=](?=[+\d])")
+"""What joins a word and a number in an identifier (``row-078-05-1120``)."""
 _NO_TEXT = re.compile(r"<[A-Za-z!/][^<>]{0,2000}>|[\"'][\w\-. $]{1,64}[\"'](?=\s*:)")
 """Tags and keys, in which names are not looked for."""
 
@@ -131,7 +136,6 @@ class TextFinder:
             spans += numbers.find_numbers(seen, "code")
         except (PresidioTimeout, TimeoutError):
             return [Span(0, len(text), "SECRET", "pattern")]
-        spans += [s for s in find_secrets(seen, "id", 9.0) if s.score >= 1.0]
         return self._kept(text, spans if origin is None else mapped(spans, origin))
 
     def _remember(self, kind: str, text: str, spans: tuple[Span, ...]) -> None:
@@ -156,7 +160,7 @@ class TextFinder:
         return [self._kept(text, found) for text, found in zip(texts, spans)]
 
     def _names(self, pieces: list[str], kind: str) -> list[list[Span]]:
-        if self.names is None or kind in ("id", "typing"):
+        if self.names is None or kind in ("id", "typing", "split"):
             return [[] for _ in pieces]
         if kind == "code":
             pieces = [_NO_TEXT.sub(_blank, piece) for piece in pieces]
@@ -178,10 +182,18 @@ class TextFinder:
         seen, origin = without_invisible(text)
         seen = plain(seen)
         try:
-            spans = self._in_url(seen) if kind == "url" else self._in_text(seen, kind)
+            spans = self._in_url(seen) if kind == "url" else self._as_read(seen, kind)
         except (PresidioTimeout, TimeoutError):
             return [Span(0, len(text), "SECRET", "pattern")] if text else []
         return spans if origin is None else mapped(spans, origin)
+
+    def _as_read(self, text: str, kind: str) -> list[Span]:
+        """Spans of a text as it is written and as it reads, its escapes undone."""
+        spans = self._in_text(text, kind)
+        read = unescaped(text)
+        if read is not None:
+            spans += as_written(self._in_text(read[0], kind), read[1])
+        return spans
 
     def _in_text(self, text: str, kind: str) -> list[Span]:
         spans = [] if kind == "id" else self._own_patterns(text)
@@ -192,6 +204,9 @@ class TextFinder:
                 for match in EMAIL.finditer(text, timeout=self.config.thresholds.presidio_timeout_s)
             ]
         if kind == "id":
+            if len(text) >= 7:
+                spans += numbers.find_numbers(_BEFORE_NUMBER.sub(" ", text), "id")
+                spans += [s for s in find_secrets(text, "id", 9.0) if s.score >= 1.0]
             return spans
         if len(text) >= 6:
             if kind != "ocr" or len(text) < 4096:
@@ -200,18 +215,19 @@ class TextFinder:
             spans += find_secrets(text, kind, self.config.thresholds.secret_entropy_bits)
             if kind != "code":
                 spans += find_user_names(text)
+            spans += find_personal_facts(text)
         if kind == "ocr":
             spans += find_misread(text)
         if "%" in text or "://" in text:
             for match in EMBEDDED.finditer(text):
                 spans += shifted(self._in_url(match.group()), match.start())
         if kind == "code":
-            spans += self._keyed(text)
+            spans += find_keyed(text, self.fields)
         return spans
 
     def _numbers(self, text: str, kind: str) -> list[Span]:
         spans = numbers.find_numbers(text, kind)
-        if kind in numbers.IDENTIFIER_KINDS or len(numbers.DIGITS.findall(text)) < 8:
+        if kind in (*numbers.IDENTIFIER_KINDS, "split") or len(numbers.DIGITS.findall(text)) < 8:
             return spans
         for match in _PHONE_RUN.finditer(text):
             value = match.group()
@@ -226,16 +242,6 @@ class TextFinder:
                 continue
             if self._presidio.is_phone(value):
                 spans.append(Span(match.start(), match.end(), "PHONE", "pattern", 0.4))
-        return spans
-
-    def _keyed(self, text: str) -> list[Span]:
-        """Values in what looks like JSON but is none (cut off, or inside a script), by key."""
-        spans = []
-        for match in _JSON_PAIR.finditer(text):
-            entity = self.fields.of_key(match[1])
-            if entity is not None:
-                group = 2 if match[2] is not None else 3
-                spans.append(Span(*match.span(group), entity, "field"))
         return spans
 
     def _in_url(self, url: str) -> list[Span]:
@@ -255,8 +261,10 @@ class TextFinder:
             inner = (
                 self._in_url(part.text)
                 if "://" in part.text[:12]
-                else self._in_text(plain(part.text), kind)
+                else self._as_read(plain(part.text), kind)
             )
+            if part.text[:1] in "{[":
+                inner = [*inner, *find_keyed(part.text, self.fields)]
             spans += _written(inner, part)
         return spans
 

@@ -131,6 +131,7 @@ def find_cards(text: str, kind: str) -> Iterator[Span]:
         grouped = _CARD_GROUPS.fullmatch(value) is not None
         if kind in IDENTIFIER_KINDS:
             known = checked and len(digits) >= 13 and (grouped or value.isdigit())
+            known = known and (grouped or kind != "id")  # every tenth number passes the check
         else:
             alone = len(value) in (15, 16) or len(value) == len(text.strip()) or kind == "ocr"
             known = checked or grouped or cued or (value.isdigit() and alone)
@@ -169,6 +170,8 @@ def find_phones(text: str, kind: str) -> Iterator[Span]:
     ):
         if kind in IDENTIFIER_KINDS and regex is not _PHONE_INTERNATIONAL:
             continue
+        if kind == "split" and regex not in (_PHONE_INTERNATIONAL, _PHONE_AREA):
+            continue
         for match in regex.finditer(text):
             value = match.group()
             number = re.split(r"x|ext", value, maxsplit=1)[0]
@@ -183,7 +186,7 @@ def find_phones(text: str, kind: str) -> Iterator[Span]:
             continue
         if _cued(text, match.start(), _PHONE_CUE, 30):
             yield Span(match.start(), match.end(), "PHONE", "pattern", 0.7)
-        elif _PHONE_LOCAL.fullmatch(value) and not _YEARS.fullmatch(value):
+        elif kind != "split" and _PHONE_LOCAL.fullmatch(value) and not _YEARS.fullmatch(value):
             yield Span(match.start(), match.end(), "PHONE", "pattern", 0.5)
 
 

@@ -45,6 +45,12 @@ class SessionFields:
                 if entity in HIDDEN_ENTITIES and node.id:
                     self._known.setdefault((ANYWHERE, "id", node.id), entity)
 
+    def learn(self, target: Target, url: str | None, tab: str | None, entity: str) -> None:
+        """Notes what a field holds that does not say so itself, wherever it is seen."""
+        self._learn(target, url, tab, entity)
+        if target.id:
+            self._known.setdefault((ANYWHERE, "id", target.id), entity)
+
     def _learn(self, target: Target, url: str | None, tab: str | None, entity: str) -> None:
         for page, kind, value in field_keys(
             url,

@@ -30,6 +30,7 @@ from transforms.privacy.replace import Replacer
 from transforms.privacy.session_fields import SessionFields
 from transforms.privacy.session_order import ledger_of, ordered_events, timeline
 from transforms.privacy.spans import merged
+from transforms.privacy.split_fields import SplitValue, split_values
 from transforms.privacy.values import MIN_CHARS, ValueIndex
 from transforms.privacy.visitors import (
     NO_VALUES,
@@ -73,6 +74,7 @@ class SessionScrubber:
         events = ordered_events(trace, work.dispositions)
         fields = SessionFields(self.finder.fields, events, dom.values())
         runs = typing_runs(events)
+        split = self._learn_split(runs, fields)
         own_names = self._own_names(events)
         looker = self._searched(work, trace, events, runs, dom, fields)
         found: dict[tuple[str, str], Found] = {}
@@ -87,6 +89,9 @@ class SessionScrubber:
             counts[f"field/{entity}"] += number
             if value not in states:
                 self._add(found, value, entity, "field")
+        for value in split:
+            counts[f"typed/{value.entity}"] += 1
+            self._add(found, value.text, value.entity, "field")
         for run in runs:
             whole = fields.of_target(run.target, run.url, run.tab)
             readings = [text for text, _ in run.readings()]
@@ -109,6 +114,19 @@ class SessionScrubber:
                     self._add(found, value, span.entity, span.origin, span)
         self._add_parts_of_names(found)
         return tuple(sorted(found.values(), key=_found_order)), dict(sorted(counts.items()))
+
+    def _learn_split(self, runs: Sequence[TypingRun], fields: SessionFields) -> list[SplitValue]:
+        """Finds values typed over several fields; each of the fields is known from then on."""
+        split = split_values(
+            runs,
+            lambda run: fields.of_target(run.target, run.url, run.tab),
+            lambda text: self.finder.find(text, "typing"),
+        )
+        for value in split:
+            for run in value.runs:
+                if run.target is not None:
+                    fields.learn(run.target, run.url, run.tab, value.entity)
+        return split
 
     def _searched(
         self,
@@ -212,6 +230,7 @@ class SessionScrubber:
         events = ordered_events(trace, work.dispositions)
         fields = SessionFields(self.finder.fields, events, dom.values())
         runs = typing_runs(events)
+        self._learn_split(runs, fields)
         index = value_index(values)
         self._searched(work, trace, events, runs, dom, fields)
         redactor = Redactor(

@@ -22,6 +22,11 @@ _PARTS = re.compile(
 )
 _PAIR = re.compile(r"(?:\A|[&;])(?P<key>[^=&;]*)(?:=(?P<value>[^&;]*))?")
 _SEGMENT = re.compile(r"[^/]+")
+_NESTED = re.compile(
+    r"%[0-9A-Fa-f]{2}|://|\A/[^\s?]*\?|\A[\w.\-\[\]]+=[^&\s]*(?:&|\Z)|[&?][\w.\-]+="
+)
+MAX_DEPTH = 4
+"""How often URLs are looked for inside URLs."""
 
 
 class UrlPart(NamedTuple):
@@ -79,8 +84,31 @@ def _escape(raw: str, i: int) -> tuple[str, int]:
     return raw[i], 1
 
 
-def url_parts(url: str) -> Iterator[UrlPart]:
-    """Yields the parts of a URL that hold values; relative URLs and bare queries are fine too."""
+def url_parts(url: str, depth: int = MAX_DEPTH) -> Iterator[UrlPart]:
+    """Yields the parts of a URL that hold values; relative URLs and bare queries are fine too.
+
+    A value that is a URL itself, or encoded once more (``next=%2Ffind%3Fq%3Da%2540b.example``), is
+    followed by its own parts.
+    """
+    for part in _parts_of(url):
+        yield part
+        if depth and _NESTED.search(part.text):
+            for inner in url_parts(part.text, depth - 1):
+                if inner.text != part.text:
+                    yield _inside(part, inner)
+
+
+def _inside(part: UrlPart, inner: UrlPart) -> UrlPart:
+    """A part of a part, with offsets in the URL around both."""
+    origin = [part.origin[at] for at in inner.origin]
+    length = []
+    for at, taken in zip(inner.origin, inner.length):
+        last = at + taken - 1
+        length.append(part.origin[last] + part.length[last] - part.origin[at])
+    return UrlPart(inner.kind, inner.key, inner.text, origin, length)
+
+
+def _parts_of(url: str) -> Iterator[UrlPart]:
     match = _PARTS.match(url)
     if match is None:  # pragma: no cover - the expression matches every text
         return

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from schemas.findings import Found
+from transforms.privacy.bodies import is_data_key
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded
 from transforms.privacy.replace import is_replacement
@@ -130,7 +131,7 @@ class OutputChecker:
 
 
 def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    """Yields (key, text) of a value and all that is nested in it, JSON in texts too."""
+    """Yields (key, text) of a value and all that is nested in it, JSON in texts and keys too."""
     stack: list[tuple[str, Any]] = [(key, value)]
     while stack:
         key, value = stack.pop()
@@ -141,7 +142,10 @@ def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
             else:
                 stack.append((key, inner))
         elif isinstance(value, dict):
-            stack += [(str(k), v) for k, v in value.items()]
+            for inner_key, inner in value.items():
+                stack.append((str(inner_key), inner))
+                if isinstance(inner_key, str) and is_data_key(inner_key):
+                    yield key, inner_key
         elif isinstance(value, list | tuple):
             stack += [(key, v) for v in value]
 

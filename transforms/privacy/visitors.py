@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.findings import Span
+from transforms.privacy.dom_pieces import MAX_CHARS, replaced_in_pieces, worth_a_search
 from transforms.privacy.entities import HIDDEN_ENTITIES
+from transforms.privacy.escapes import as_written, unescaped
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded
 from transforms.privacy.patterns import EMAIL
@@ -39,6 +41,13 @@ class Looker:
         return text
 
     value = text
+
+    def pieces(self, parts: Sequence[str], joiner: str) -> Sequence[str]:
+        """Notes what several elements say together."""
+        joined = joiner.join(parts)
+        if worth_a_search(joined):
+            self.text(joined, "split")
+        return parts
 
     def whole(self, text: str, entity: str, key: str = "") -> str:
         """Notes a text that is sensitive from end to end."""
@@ -96,6 +105,9 @@ class Redactor:
     def _known_values(self, text: str, kind: str) -> list[Span]:
         allowed = self.finder.config.allow
         found = self.values.find(text)
+        read = unescaped(text)
+        if read is not None:
+            found += as_written(self.values.find(read[0]), read[1])
         if kind == "url" and ("%" in text or "+" in text):
             for part in url_parts(text):
                 found += _in_url(self.values.find(part.text), part)
@@ -125,6 +137,19 @@ class Redactor:
     def value(self, text: str, kind: str) -> str:
         """A value, which may be half of one that was being typed."""
         return self._replaced(text, self.spans(text, kind, halves=True))
+
+    def pieces(self, parts: Sequence[str], joiner: str) -> Sequence[str]:
+        """Texts of several elements without what they hold together."""
+        joined = joiner.join(parts)
+        if len(joined) > MAX_CHARS:
+            return parts
+        spans = self.finder.find(joined, "split") if worth_a_search(joined) else []
+        spans = merged((*spans, *self.values.find(joined)))
+        if not spans:
+            return parts
+        self.counts.update(span.entity for span in spans)
+        new = [self.replacer.replacement(joined[s.start : s.end], s.entity) for s in spans]
+        return replaced_in_pieces(parts, joiner, spans, new)
 
     def _replaced(self, text: str, spans: Sequence[Span]) -> str:
         if not spans:

@@ -17,6 +17,7 @@ from schemas.traces import Event, GivenStep, Request, Session, Target
 from schemas.trajectories import Action, Element, Observation, Step
 from transforms.dom import DomNode, DomTree
 from transforms.privacy.bodies import rewrite_body, rewrite_headers, rewrite_nested
+from transforms.privacy.dom_pieces import OWN_TEXT, groups_of_pieces
 from transforms.privacy.fields import readable
 from transforms.privacy.keystrokes import TYPING
 from transforms.privacy.session_fields import SessionFields, is_editable, is_static
@@ -25,6 +26,10 @@ _TYPED_KEY = re.compile(
     r"\b(?:data|value|text|content|contents|clipboard|chars?|typed|selection)\b"
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_KEY_NAME = re.compile(r"[A-Za-z][\w.]{0,23}|<\d+>", re.ASCII)
+_SAID_IN_SELECTOR = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|(?<=^aria/).+|(?<=^text/).+|(?<=^text=).+", re.DOTALL
+)
 
 
 class Visitor(Protocol):
@@ -45,19 +50,52 @@ class Visitor(Protocol):
         """A text that is sensitive from end to end."""
         ...
 
+    def pieces(self, parts: Sequence[str], joiner: str) -> Sequence[str]:
+        """Texts of several elements that may hold one value together."""
+        ...
+
 
 def _opt(visitor: Visitor, text: str | None, kind: str) -> str | None:
     return visitor.text(text, kind) if text else text
 
 
+def loose_kind(name: str) -> str:
+    """The kind of a name that is an identifier where recorders are tidy, and a text elsewhere."""
+    if "://" in name:
+        return "url"
+    return "title" if " " in name else "id"
+
+
+def _loose(visitor: Visitor, name: str | None) -> str | None:
+    return visitor.text(name, loose_kind(name)) if name else name
+
+
+def walk_key(key: str | None, visitor: Visitor) -> str | None:
+    """A key or its code: one character and names of keys stay, all else is what somebody wrote."""
+    if not key or len(key) == 1 or _KEY_NAME.fullmatch(key):
+        return key
+    return visitor.value(key, "key")
+
+
+def walk_selector(selector: str | None, visitor: Visitor) -> str | None:
+    """A selector: what it quotes of the page (``[aria-label="…"]``, ``aria/…``) is text."""
+    if not selector:
+        return selector
+    selector = _SAID_IN_SELECTOR.sub(lambda said: visitor.text(said[0], "prose"), selector)
+    return visitor.text(selector, "id")
+
+
 def walk_session(session: Session, visitor: Visitor) -> Session:
-    """The session record; its ids and storage path are the caller's to publish."""
+    """The session record; its id and storage path are the caller's to publish."""
     visitor.place = "session"
     user = session.user_id
     if user and not _UUID.fullmatch(user) and any(c.isalpha() for c in user):
         user = visitor.text(user, "id")
     return msgspec.structs.replace(
-        session, user_id=user, description=_opt(visitor, session.description, "prose")
+        session,
+        user_id=user,
+        suite_id=_opt(visitor, session.suite_id, "id"),
+        description=_opt(visitor, session.description, "prose"),
     )
 
 
@@ -83,12 +121,12 @@ def walk_target(
         name=_opt(visitor, target.name, kind),
         label=_opt(visitor, target.label, "ui"),
         text=text,
-        selector=_opt(visitor, target.selector, "id"),
+        selector=walk_selector(target.selector, visitor),
     )
 
 
 def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
-    """One raw event; its own key stays, since masked runs are taken out as a whole before."""
+    """One raw event; single keys stay, since masked runs are taken out as a whole before."""
     visitor.place = "event"
     entity = fields.of_target(event.target, event.url, event.tab)
     text, value = event.text, event.value
@@ -104,9 +142,12 @@ def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
         value = visitor.value(value, kind) if value else value
     return msgspec.structs.replace(
         event,
+        tab=_loose(visitor, event.tab),
         url=_opt(visitor, event.url, "url"),
         window=_opt(visitor, event.window, "title"),
         target=walk_target(event.target, fields, event.url, event.tab, visitor),
+        key=walk_key(event.key, visitor),
+        code=walk_key(event.code, visitor),
         text=text,
         value=value,
         additional_info=rewrite_nested(info, fields, visitor),
@@ -125,10 +166,14 @@ def _without_typed(info: dict[str, Any], entity: str, visitor: Visitor) -> dict[
 
 
 def walk_request(request: Request, fields: SessionFields, visitor: Visitor) -> Request:
-    """One request: URL, headers and bodies."""
+    """One request: method, URL, headers, types and bodies."""
     visitor.place = "request"
     return msgspec.structs.replace(
         request,
+        tab=_loose(visitor, request.tab),
+        method=visitor.text(request.method, "id"),
+        request_mime=_opt(visitor, request.request_mime, "code"),
+        response_mime=_opt(visitor, request.response_mime, "code"),
         url=visitor.text(request.url, "url"),
         request_headers=rewrite_headers(request.request_headers, fields, visitor),
         request_body=rewrite_body(request.request_body, request.request_mime, fields, visitor),
@@ -155,6 +200,8 @@ def dom_texts(node: DomNode, fields: SessionFields) -> Iterator[tuple[str, str, 
             yield key, text, kind, ""
         elif key in ("label", "placeholder"):
             yield key, text, "ui", ""
+        elif key == "form_name" or len(text) > 8:  # flags are "true" or "false"
+            yield key, text, loose_kind(text), ""
     if node.id:
         yield "id", node.id, "id", ""
 
@@ -163,13 +210,13 @@ def walk_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> DomTree:
     """A copy of a snapshot; tags, roles, types and the form stay."""
     visitor.place = "dom"
 
-    def copied(node: DomNode) -> DomNode:
+    def copied(node: DomNode, said: str | None) -> DomNode:
         made = DomNode(
             tag=node.tag,
             id=node.id,
             role=node.role,
             name=node.name,
-            text=node.text,
+            text=said,
             value=node.value,
             input_type=node.input_type,
             autocomplete=node.autocomplete,
@@ -177,6 +224,9 @@ def walk_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> DomTree:
             attributes=dict(node.attributes),
         )
         for attribute, text, kind, entity in dom_texts(node, fields):
+            text = said if attribute == "text" else text
+            if not text:
+                continue
             if entity:
                 new = visitor.whole(text, entity, node.id or "")
             elif attribute == "value":
@@ -191,15 +241,32 @@ def walk_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> DomTree:
                 setattr(made, attribute, new)
         return made
 
-    root = copied(tree.root)
+    root = copied(tree.root, tree.root.text)
     waiting = [(tree.root, root)]
     while waiting:
         old, new = waiting.pop()
-        for child in old.children:
-            made = copied(child)
+        said = _without_pieces(old, new, visitor)
+        for number, child in enumerate(old.children):
+            made = copied(child, said.get(number, child.text))
             new.children.append(made)
             waiting.append((child, made))
     return DomTree(root)
+
+
+def _without_pieces(old: DomNode, new: DomNode, visitor: Visitor) -> dict[int, str]:
+    """Texts of children (by place) that hold a value only together; the parent's is set."""
+    said: dict[int, str] = {}
+    for joiner, group in groups_of_pieces(old):
+        parts = [
+            (new.text if place == OWN_TEXT else said.get(place, old.children[place].text)) or ""
+            for place in group
+        ]
+        for place, part, redacted in zip(group, parts, visitor.pieces(parts, joiner)):
+            if redacted != part and place == OWN_TEXT:
+                new.text = redacted
+            elif redacted != part:
+                said[place] = redacted
+    return said
 
 
 def look_at_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> None:
@@ -213,6 +280,9 @@ def look_at_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> None:
                 visitor.value(text, kind)
             else:
                 visitor.text(text, kind)
+        for joiner, group in groups_of_pieces(node):
+            parts = [node.text if n == OWN_TEXT else node.children[n].text for n in group]
+            visitor.pieces([part or "" for part in parts], joiner)
 
 
 def walk_given(given: GivenStep, visitor: Visitor) -> GivenStep:
@@ -238,6 +308,7 @@ def walk_step(
     seen = step.observation
     observation: Observation = msgspec.structs.replace(
         seen,
+        tab=_loose(visitor, seen.tab),
         active_window=_opt(visitor, seen.active_window, "title"),
         url=_opt(visitor, seen.url, "url"),
     )
@@ -278,7 +349,8 @@ def walk_action(
         raw_event_ids=tuple(events),
         text=text,
         field_value=value,
-        keys=keys,
+        keys=tuple(walk_key(key, visitor) or "" for key in keys),
+        tab=_loose(visitor, action.tab),
         element=walk_element(action.element, visitor),
         target=None,
         end_target=None,
@@ -297,7 +369,7 @@ def walk_element(element: Element | None, visitor: Visitor) -> Element | None:
         name=_opt(visitor, element.name, kind),
         label=_opt(visitor, element.label, "ui"),
         id=_opt(visitor, element.id, "id"),
-        selector=_opt(visitor, element.selector, "id"),
+        selector=walk_selector(element.selector, visitor),
     )
 
 

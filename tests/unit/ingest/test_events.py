@@ -357,3 +357,11 @@ def _nested(depth: int) -> list:
     for _ in range(depth):
         made = [made]
     return made
+
+
+@pytest.mark.parametrize("odd", [{}, {"unknown_field": 1}])
+def test_an_id_that_says_something_is_a_text(tmp_path, odd):
+    given = "of jo@kestrel.example"
+    trace = read_events(tmp_path, [event(0, id=given, **odd), event(1, id="e-1:2", **odd)])
+    assert [e.id for e in trace.events] == ["e000001", "e-1:2"]
+    assert trace.events[0].extra["id"] == given

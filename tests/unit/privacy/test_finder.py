@@ -35,7 +35,7 @@ from transforms.privacy.patterns import PatternGate
         ("postgres://app:s3cr3t@db/x", "app:s3cr3t", "SECRET"),
         ('DB_PASSWORD="s3cr3t-pw"', "s3cr3t-pw", "PASSWORD"),
         ("Authorization: Bearer abc.def.ghi12345", "abc.def.ghi12345", "SECRET"),
-        ("Your verification code is 493021.", "493021", "SECRET"),
+        ("Your verification code is 493021.", "493021", "OTP"),
         ("Ｃall ＋４９ ３０ １２３４５６７", "＋４９ ３０ １２３４５６７", "PHONE"),
     ],
 )

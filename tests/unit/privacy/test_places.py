@@ -1,0 +1,264 @@
+"""Places and spellings in which a value hides: each was a leak in a corpus of planted values."""
+
+import json
+
+import msgspec
+import pytest
+
+from schemas.traces import DomSnapshot, Event, Request, Target
+from tests.unit.privacy.conftest import NoNames
+from tests.unit.privacy.sessions import built, everything, typed
+from transforms.dom import parse_dom
+from transforms.privacy.dom_pieces import replaced_in_pieces
+from transforms.privacy.escapes import unescaped
+from transforms.privacy.finder import TextFinder
+from transforms.privacy.text import SessionScrubber
+from transforms.privacy.urls import url_parts
+from transforms.privacy.verify import OutputChecker
+
+KEY = b"k" * 32
+PAGE = "https://shop.test/form"
+EMAIL = "ottilie.wren@kestrel.example"
+
+
+@pytest.fixture
+def scrub(patterns_only, config):
+    def run(work, dom=None):
+        scrubber = SessionScrubber(patterns_only, config, KEY)
+        values, _ = scrubber.locate(work, dom or {})
+        return values, scrubber.redact(work, dom or {}, values)
+
+    return run
+
+
+def event(**fields):
+    given = {"id": "e1", "type": "click", "timestamp_us": 10, "file": "f", "line": 1, "url": PAGE}
+    return Event(**{**given, **fields})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tab": f"{EMAIL} - inbox"},
+        {"tab": f"https://shop.test/?who={EMAIL}"},
+        {"type": "keydown", "key": EMAIL},
+        {"type": "keydown", "key": "a", "code": EMAIL},
+        {"additional_info": {"unread": {EMAIL: 3}}},
+        {"extra": {"rows": [{f"mail of {EMAIL}": 1}]}},
+        {"target": Target(tag="li", selector=f'li[aria-label="{EMAIL}"]')},
+        {"target": Target(tag="li", selector="aria/SSN 621-45-3809")},
+        {"target": Target(tag="li", selector="text=call +44 7700 900123")},
+        {"target": Target(tag="li", selector='[title="card 4539 1488 0343 6467"] > a')},
+        {"target": Target(tag="li", id="row-621-45-3809")},
+    ],
+)
+def test_nothing_is_left_in_any_field_of_an_event(scrub, fields):
+    _, result = scrub(built([event(**fields)]))
+    text = everything(result)
+    for value in (EMAIL, "621-45-3809", "900123", "1488"):
+        assert value not in text
+    assert "REDACTED" in text
+
+
+def test_names_of_keys_and_tidy_tabs_stay(scrub):
+    events = [
+        event(type="keydown", key="ArrowLeft", code="ArrowLeft", tab="tab-1"),
+        event(id="e2", type="keydown", key="<65027>", code="AltRight", tab="1824073312"),
+        event(id="e3", target=Target(tag="li", selector='li[data-row="3"] > a:nth-of-type(2)')),
+    ]
+    _, result = scrub(built(events))
+    assert [(e.key, e.code, e.tab) for e in result.events] == [
+        ("ArrowLeft", "ArrowLeft", "tab-1"),
+        ("<65027>", "AltRight", "1824073312"),
+        (None, None, None),
+    ]
+    assert result.events[2].target == events[2].target
+
+
+def test_two_keys_that_become_one_stay_two(scrub):
+    counts = {"a@kestrel.example": 1, "b@kestrel.example": 2, "shipped": 3, "Content-Type": 4}
+    _, result = scrub(built([event(additional_info={"by": counts})]))
+    made = result.events[0].additional_info["by"]
+    assert sorted(made.values()) == [1, 2, 3, 4]
+    assert {"shipped", "Content-Type"} < made.keys() and "kestrel" not in str(made)
+
+
+def test_tab_type_and_suite_of_requests_and_sessions(scrub):
+    request = Request(
+        id="r",
+        started_us=2,
+        method="GET",
+        url="/x",
+        tab=f"{EMAIL} tab",
+        request_mime=f'text/plain; name="{EMAIL}"',
+        request_body="a",
+        response_mime=f'text/plain; name="{EMAIL}"',
+    )
+    work = built([event()], [request])
+    session = msgspec.structs.replace(work.trace.session, suite_id=f"mail of {EMAIL}")
+    trace = msgspec.structs.replace(work.trace, session=session)
+    _, result = scrub(msgspec.structs.replace(work, trace=trace))
+    assert EMAIL not in everything(result)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.test/login?next=%2Ffind%3Fq%3Dto%2Bottilie.wren%2540kestrel.example",
+        "https://a.test/in?to=https%3A%2F%2Fb.test%2Fx%3Fr%3D%252Fy%253Fm%253Dottilie.wren"
+        "%252540kestrel.example",
+        "/find?filter=%7B%22q%22%3A%22ottilie.wren%5Cu0040kestrel.example%22%7D",
+    ],
+)
+def test_urls_inside_urls(found, url):
+    (value, entity), *more = found(url, "url")
+    assert (value.startswith("ottilie.wren"), entity, more) == (True, "EMAIL", [])
+
+
+def test_a_parameter_of_an_inner_url_is_known_by_its_name(found):
+    url = "/in?next=%2Fy%3Fpassword%3Dblue%2520sky%26page%3D2"
+    assert found(url, "url") == {("blue%2520sky", "PASSWORD")}
+    assert [p.text for p in url_parts(url)][-2:] == ["blue sky", "2"]
+
+
+def test_bytes_that_are_no_text_do_not_nest_forever():
+    assert len(list(url_parts("/x?a=%ff%ff%25ff"))) < 12
+
+
+def test_a_code_typed_over_six_boxes(scrub):
+    events = []
+    for n, digit in enumerate("482913"):
+        box = Target(tag="input", id=f"c{n}", name=f"Digit {n + 1}", input_type="text")
+        start = 10**9 + n * 10**6
+        events += typed(digit, box, start, len(events) + 1, url=PAGE, values=True)
+    tree = {"tag": "body", "children": [{"tag": "input", "id": "c3", "value": "9"}]}
+    dom = {"d.json": parse_dom(json.dumps(tree), "json")}
+    request = Request(
+        id="r",
+        started_us=2 * 10**9,
+        method="POST",
+        url="/api/verify",
+        request_mime="application/json",
+        request_body='{"value": "482913"}',
+    )
+    work = built(
+        events,
+        [request],
+        dom=[DomSnapshot(file="d.json", timestamp_us=9, format="json", size_bytes=1)],
+    )
+    values, result = scrub(work, dom)
+    assert ("482913", "OTP") in {(v.value, v.entity) for v in values}
+    assert json.loads(result.requests[0].request_body) == {"value": "<REDACTED>"}
+    assert json.loads(result.dom["d.json"])["children"][0]["value"] == "<REDACTED>"
+    assert not [e for e in result.events if e.key or e.value in set("482913")]
+
+
+def test_boxes_of_other_things_stay(scrub):
+    events = []
+    for n, text in enumerate(("2", "1", "4")):
+        box = Target(tag="input", id=f"qty{n}", name=f"Quantity {n + 1}", input_type="number")
+        events += typed(text, box, 10**9 + n * 10**6, len(events) + 1, url=PAGE)
+    _, result = scrub(built(events))
+    assert [e.key for e in result.events if e.type == "keydown"] == ["2", "1", "4"]
+
+
+@pytest.mark.parametrize(
+    ("body", "gone"),
+    [
+        ("<p><span>ottilie</span><b>.wren@</b><span>kestrel.example</span></p>", EMAIL),
+        ("<p>ottilie.<mark>wren</mark></p><p><mark>ottilie</mark>.wren@kestrel.example</p>", EMAIL),
+        ("<p><span>4539</span> <span>1488</span> <span>0343</span> <span>6467</span></p>", "1488"),
+        ("<p><span>621</span><span>-45-</span><span>3809</span></p>", "3809"),
+        ("<p><span>Your</span> <span>password</span> <span>is</span> <b>Kayak#9x</b></p>", "Kayak"),
+        ("<table><tr><th>Password</th><td>Kayak#9x</td></tr></table>", "Kayak"),
+        ("<dl><dt>Date of birth</dt><dd>1984-03-12</dd></dl>", "1984"),
+        ("<div><p>User name:</p><p>wren_oak17</p></div>", "wren_oak17"),
+        ("<tr><td>Tel</td><td>7700 900 123</td></tr>", "900 123"),
+        (f'<input name="{EMAIL}" type="text" value="1">', EMAIL),
+    ],
+)
+def test_values_over_several_elements(scrub, body, gone):
+    dom = {"d.html": parse_dom(f"<html><body>{body}</body></html>", "html")}
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    _, result = scrub(built([event()], dom=[snapshot]), dom)
+    text = parse_dom(result.dom["d.html"], "html").root.inner_text().replace(" ", "")
+    assert gone.replace(" ", "") not in text and gone not in result.dom["d.html"]
+
+
+def test_elements_side_by_side_are_no_number(scrub):
+    body = "".join(f"<span>{n}</span>" for n in range(1, 32))
+    body += "<p><b>12</b> <b>45</b> <b>33</b> <b>90</b></p><dl><dt>Stock</dt><dd>4 120</dd></dl>"
+    dom = {"d.html": parse_dom(f"<html><body>{body}</body></html>", "html")}
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    _, result = scrub(built([event()], dom=[snapshot]), dom)
+    assert "REDACTED" not in result.dom["d.html"]
+
+
+def test_what_stands_for_a_value_is_written_once():
+    from schemas.findings import Span
+
+    spans = [Span(2, 6, "EMAIL"), Span(7, 8, "OTP")]
+    assert replaced_in_pieces(["abc", "def", "ghi"], "", spans, ["<1>", "<2>"]) == [
+        "ab<1>",
+        "",
+        "g<2>i",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value", "entity"),
+    [
+        (
+            "mail jo&#46;wren&#64;kestrel.example",
+            "prose",
+            "jo&#46;wren&#64;kestrel.example",
+            "EMAIL",
+        ),
+        ("jo&amp;#64;kestrel.example", "prose", "jo&amp;#64;kestrel.example", "EMAIL"),
+        (r'x = "jo\x40kestrel.example"', "code", r"jo\x40kestrel.example", "EMAIL"),
+        ('mutation { u(phone: "1234567", n: 1) }', "code", "1234567", "PHONE"),
+        ("<s:password>blue sky</s:password>", "code", "blue sky", "PASSWORD"),
+        ('<input name="customer_name" value="Xu Yi">', "code", "Xu Yi", "PERSON"),
+        ("<input value='abcd' type='password'>", "code", "abcd", "PASSWORD"),
+        ("Date of birth: 12 March 1984", "prose", "12 March 1984", "BIRTH_DATE"),
+        ("born on 1984-03-12 in", "prose", "1984-03-12", "BIRTH_DATE"),
+        ("Use code 482913 to sign in", "prose", "482913", "OTP"),
+        ("G-482913 is your login code", "prose", "G-482913", "OTP"),
+        ("ship to 26 Pemberton Avenue, now", "prose", "26 Pemberton Avenue", "ADDRESS"),
+        ("Meet at 3 Main Court, Elm", "prose", "3 Main Court", "ADDRESS"),
+        ("Lindenstraße 12, Ulm", "prose", "Lindenstraße 12", "ADDRESS"),
+        ("12 rue de la Paix", "prose", "12 rue de la Paix", "ADDRESS"),
+    ],
+)
+def test_spellings_and_facts(found, text, kind, value, entity):
+    assert found(text, kind) == {(value, entity)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use code 20000 at checkout",
+        "error code 4821 in build 493021",
+        "Room 12 Oak Square Table",
+        "Version 3 Street View",
+        "Released on 2025-03-12",
+        "a &amp; b &lt;c&gt; &copy; 2025",
+        "3 Main Court Orders",
+    ],
+)
+def test_ordinary_texts_stay(found, text):
+    assert found(text) == set()
+
+
+def test_escapes_keep_offsets():
+    text = "a&#64;b\\u0041c"
+    made, places = unescaped(text)
+    assert made == "a@bAc"
+    assert [text[a:b] for a, b in places] == ["a", "&#64;", "b", "\\u0041", "c"]
+    assert unescaped("a & b \\ c") is None and unescaped("a &unknown; b") is None
+
+
+def test_the_check_after_the_fact_reads_keys(config):
+    checker = OutputChecker(TextFinder(config, NoNames()))
+    assert checker.check('{"by": {"jo@kestrel.io": 3}}', "events", "payload")
+    assert not checker.check('{"by": {"Content-Type": 3}}', "events", "payload")

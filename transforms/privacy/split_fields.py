@@ -1,0 +1,93 @@
+"""Values that are typed over several small fields: a one-time code of six boxes, a card of four.
+
+No box of them holds anything that looks sensitive, and often only the first says what it is for.
+Boxes are one field when they follow each other on a page and are called alike but for a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from schemas.findings import Span
+from schemas.traces import Target
+from transforms.privacy.keystrokes import TypingRun
+
+MIN_BOXES = 3
+MAX_BOX_CHARS = 6
+MIN_CODE_DIGITS = 4
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class SplitValue:
+    """Boxes that hold one value together."""
+
+    runs: tuple[TypingRun, ...]
+    text: str
+    entity: str
+
+
+def split_values(
+    runs: Sequence[TypingRun],
+    entity_of: Callable[[TypingRun], str | None],
+    spans_of: Callable[[str], Sequence[Span]],
+) -> list[SplitValue]:
+    """Returns the sensitive values that were typed over several fields.
+
+    Args:
+        runs: the typing of a session, in order of time.
+        entity_of: the entity that a whole field holds, None for an ordinary one.
+        spans_of: what is sensitive in a text that was typed.
+    """
+    found = []
+    for boxes in _rows_of_boxes(runs):
+        text = "".join(run.text for run in boxes)
+        entity = next(filter(None, map(entity_of, boxes)), None) or _entity(boxes, text, spans_of)
+        if entity is not None:
+            found.append(SplitValue(boxes, text, entity))
+    return found
+
+
+def _entity(boxes: Iterable[TypingRun], text: str, spans_of) -> str | None:
+    """What boxes are of which none says so: digits one by one are a code, else what is found."""
+    if text.isdigit() and len(text) >= MIN_CODE_DIGITS and all(len(b.text) == 1 for b in boxes):
+        return "OTP"
+    whole = [span for span in spans_of(text) if span.end - span.start > len(text) // 2]
+    return whole[0].entity if whole else None
+
+
+def _rows_of_boxes(runs: Sequence[TypingRun]) -> Iterator[tuple[TypingRun, ...]]:
+    row: list[TypingRun] = []
+    for run in runs:
+        fits = run.target is not None and 0 < len(run.text) <= MAX_BOX_CHARS
+        if not (fits and row and _alike(row[-1], run)):
+            if len(row) >= MIN_BOXES:
+                yield tuple(row)
+            row = []
+        if fits:
+            row.append(run)
+    if len(row) >= MIN_BOXES:
+        yield tuple(row)
+
+
+def _alike(one: TypingRun, other: TypingRun) -> bool:
+    """Whether two runs went to two boxes of one row."""
+    if one.tab != other.tab or _page(one.url) != _page(other.url):
+        return False
+    names, others = _names(one.target), _names(other.target)
+    return any(
+        a is not None and b is not None and a != b and _NUMBER.sub("#", a) == _NUMBER.sub("#", b)
+        for a, b in zip(names, others)
+    )
+
+
+def _names(target: Target | None) -> tuple[str | None, ...]:
+    if target is None:
+        return ()
+    return (target.id, target.selector, target.name, target.label)
+
+
+def _page(url: str | None) -> str:
+    return (url or "").partition("?")[0].partition("#")[0]
