@@ -281,12 +281,15 @@ def write_bytes(uri: str, data: bytes, mode: int | None = None) -> None:
     _retried("write", uri, call)
 
 
-def put_if_absent(uri: str, data: bytes, mode: int | None = None) -> bool:
+def put_if_absent(
+    uri: str, data: bytes, mode: int | None = None, outlives_power: bool = True
+) -> bool:
     """Creates a file only if it isn't there; returns whether this call created it.
 
     Atomic on every storage: a link locally, ``if_generation_match=0`` on GCS, ``If-None-Match: *``
     on S3. Of two racing writers at most one gets True. On an object store a request whose answer
-    was lost can make False of a success: callers look at what is there.
+    was lost can make False of a success: callers look at what is there. With ``outlives_power``
+    false a local file is not synced: it outlives its process at once, a power failure only later.
     """
     if not is_local(uri):
         return _upload_if(uri, data, "")
@@ -300,8 +303,9 @@ def put_if_absent(uri: str, data: bytes, mode: int | None = None) -> bool:
         try:
             with os.fdopen(handle, "wb") as f:
                 f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
+                if outlives_power:
+                    f.flush()
+                    os.fsync(f.fileno())
             os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)
             try:
                 os.link(temporary, path)

@@ -37,7 +37,7 @@ CONFIG: dict[str, Any] = {
     "retry_after_style": "seconds",  # seconds, ms or date
     "hang_s": 60.0,
     "max_in_flight": 0,  # above: 429
-    "key": "test-key",
+    "key": "test-key",  # None: nobody is asked for one
     "models": None,
     "status": 0,  # every request gets this status
     "quota": False,
@@ -169,7 +169,7 @@ class Server:
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if config["status"]:
             return config["status"], "fixed", {}, f"fixed {key if config['echo_key'] else ''}"
-        if key != config["key"]:
+        if config["key"] not in (None, key):
             return 401, "invalid_api_key", {}, f"Incorrect API key provided: {key}"
         if config["quota"]:
             return 429, "insufficient_quota"
@@ -315,6 +315,13 @@ class Server:
             answer["choice"] = {"action": other, "parameters": parameters}
         return json.dumps(answer)
 
+    async def models(self, _request: Any) -> Any:
+        """GET /v1/models."""
+        from aiohttp import web
+
+        names = self.config["models"] or ["fake-1"]
+        return web.json_response({"object": "list", "data": [{"id": name} for name in names]})
+
     async def control(self, request: Any) -> Any:
         """GET /__trace, /__bodies, /__count, /__peak; POST /__reset with a configuration."""
         from aiohttp import web
@@ -339,6 +346,8 @@ async def serve(config: dict[str, Any]) -> None:
     server = Server(config)
     app = web.Application(client_max_size=256 << 20)
     app.router.add_post("/v1/chat/completions", server.chat)
+    app.router.add_get("/v1/models", server.models)
+    app.router.add_get("/v1/v1/models", server.models)  # where some clients look
     app.router.add_post("/__reset", server.control)
     app.router.add_get("/__trace", server.control)
     app.router.add_get("/__peak", server.control)

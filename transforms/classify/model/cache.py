@@ -61,7 +61,9 @@ class ReplyCache:
         head = msgspec.json.encode(_Head(key, _checksum(value)))
         data = head + b"\n" + value
         uri = self.path(key)
-        if storage.put_if_absent(uri, data):
+        # Not synced: that takes longer than all else, within a slot. What a power failure tears is
+        # found by its checksum.
+        if storage.put_if_absent(uri, data, outlives_power=False):
             return value
         current, version = storage.read_with_version(uri)
         winner = None if current is None else _opened(key, current)
