@@ -72,7 +72,9 @@ class Score:
         """Scores one frame."""
         for mark in screen.marks:
             share = covered_share(image, mark, regions)
-            kind = mark.kind if mark.whole else f"{mark.kind} in part"
+            kind = mark.kind
+            if not mark.whole:
+                kind += " in part" if mark.shown >= 0.5 else " in small part"
             self.seen[kind] += 1
             limit = TOUCHED if mark.kind == "NEGATIVE" else COVERED
             if share >= limit:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import html
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class Mark:
     """Visible parts: x0, y0, x1, y1 in pixels of the picture."""
     whole: bool
     """False when part of the string is scrolled out of sight, covered, or not typed yet."""
+    shown: float = 1.0
+    """Share of the string's area that is in sight."""
 
 
 @dataclass
@@ -366,8 +368,9 @@ COLLECT = """
              x1: Math.min(box.x1, left + p.clientWidth),
              y1: Math.min(box.y1, top + p.clientHeight)};
     }
-    const rects = []; let whole = !el.hasAttribute('data-partial');
+    const rects = []; let whole = !el.hasAttribute('data-partial'), area = 0;
     for (const r of el.getClientRects()) {
+      area += r.width * r.height;
       const c = [Math.max(r.left, box.x0), Math.max(r.top, box.y0),
                  Math.min(r.right, box.x1), Math.min(r.bottom, box.y1)];
       if (c[2] - c[0] < r.width - 1 || c[3] - c[1] < r.height - 1) whole = false;
@@ -391,7 +394,8 @@ COLLECT = """
         else { run = [x - 1, c[1], Math.min(c[2], x + 2), c[3]]; rects.push(run); }
       }
     }
-    if (rects.length) seen.push([el.textContent, el.dataset.kind, rects, whole]);
+    const shown = rects.reduce((sum, r) => sum + (r[2] - r[0]) * (r[3] - r[1]), 0) / area;
+    if (rects.length) seen.push([el.textContent, el.dataset.kind, rects, whole, shown]);
   }
   return seen;
 }
@@ -432,8 +436,8 @@ def browser(font_folder: Path | None = None) -> Iterator:
 def capture(tab, ratio: float, action: str = "") -> Screen:
     """Takes a picture of a tab and its truth."""
     marks = [
-        Mark(text, kind, tuple(tuple(v * ratio for v in rect) for rect in rects), whole)
-        for text, kind, rects, whole in tab.evaluate(COLLECT)
+        Mark(text, kind, tuple(tuple(v * ratio for v in rect) for rect in rects), whole, shown)
+        for text, kind, rects, whole, shown in tab.evaluate(COLLECT)
     ]
     size = tab.viewport_size
     return Screen(
@@ -466,22 +470,24 @@ def render_pages(chromium, family: str, seeds: Sequence[int], font_css: str = ""
     return screens
 
 
-def font_faces(folder: Path | None, family: str) -> str:
+def fonts_of(family: str) -> tuple[str, ...]:
+    """Returns the names of the fonts that screens of a family are drawn in."""
+    return FONTS[family] + MONO[family]
+
+
+def font_faces(folder: Path | None, names: Iterable[str]) -> str:
     """Returns CSS that names the font files of a folder, where the machine lacks the fonts."""
     import base64
 
     if folder is None:
         return ""
-    files = {p.name: p for p in sorted(folder.rglob("*.ttf"))}
+    files = {p.name: p for p in sorted([*folder.rglob("*.ttf"), *folder.rglob("*.otf")])}
     css = []
-    for name in {*FONTS[family], *MONO[family]}:
+    for name in sorted(set(names)):
         stem = name.replace(" ", "")
-        for ending in ("-Regular.ttf", "-R.ttf", "-VF.ttf", ".ttf"):
-            path = files.get(stem + ending)
-            if path is not None:
-                data = base64.b64encode(path.read_bytes()).decode()
-                css.append(
-                    f"@font-face{{font-family:'{name}';src:url(data:font/ttf;base64,{data})}}"
-                )
-                break
+        endings = ("-Regular.ttf", "-Regular.otf", "-R.ttf", "-VF.ttf", ".ttf")
+        path = next((files[stem + e] for e in endings if stem + e in files), None)
+        if path is not None:
+            data = base64.b64encode(path.read_bytes()).decode()
+            css.append(f"@font-face{{font-family:'{name}';src:url(data:font/ttf;base64,{data})}}")
     return "".join(css)

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.drawn import draw
-from transforms.privacy.pixels.crops import ink_box
+from tests.support.drawn import draw, ink_rect
+from transforms.privacy.pixels.crops import ink_box, split_at_borders
 from transforms.privacy.pixels.engine import Deadline, Line, RecognitionTimeout
 from transforms.privacy.pixels.incremental import IncrementalReader
 
@@ -246,3 +246,28 @@ def test_the_border_of_a_pane_is_no_ink():
     assert ink_box(image, (12, 26, 130, 60)) == ink_box(
         draw([(20, 32, "Bram Olsavik")]), (12, 26, 130, 60)
     )
+
+
+def test_the_background_of_a_photo_cuts_nothing_off():
+    image = draw([(20, 32, "Bram Olsavik")], paper="#000000", ink="#ffffff").copy()
+    noise = np.random.default_rng(3).integers(0, 90, image.shape, np.uint8)
+    image = np.maximum(image, noise)
+    box = ink_box(image, (15, 26, 130, 60))
+    rect = ink_rect(20, 32, "Bram Olsavik")
+    assert box[0] <= rect[0] and box[2] >= rect[2]
+
+
+def test_a_box_over_two_cells_is_cut_at_the_border_between_them():
+    image = draw([(20, 32, "578-22-9140"), (126, 32, "192.0.2.17")]).copy()
+    image[:, 116] = 150
+    image[54] = 150
+    parts = split_at_borders(image, (15, 28, 215, 56))
+    assert [(part[0], part[2]) for part in parts] == [(15, 116.0), (117.0, 215)]
+
+
+@pytest.mark.parametrize("text", ["Illicit lll | III", "578-22-9140 | 192.0.2.17"])
+def test_letters_are_no_borders(text):
+    image = draw([(20, 32, text)])
+    x0, y0, x1, y1 = ink_rect(20, 32, text)
+    box = (x0 - 4, y0 - 4, x1 + 4, y1 + 4)
+    assert split_at_borders(image, box) == [box]

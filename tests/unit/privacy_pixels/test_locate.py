@@ -212,3 +212,20 @@ def test_pictures_of_any_size_are_read(engine, size):
     images[2][0, 0] = 0
     assert locate(images, engine)[0] == {}
     assert locate(images, engine)[2] == {}
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_text_that_stands_upright_is_read_in_both_directions(engine, turns):
+    drawn = draw([(20, 20, SSN)], size=(160, 64))
+    image = np.ascontiguousarray(np.rot90(drawn, turns))
+    x0, y0, x1, y1 = ink_rect(20, 20, SSN)
+    turned = {1: (y0, 160 - x1, y1, 160 - x0), 3: (64 - y1, x0, 64 - y0, x1)}[turns]
+    regions, *_ = locate([image], engine)
+    assert covers(regions["0000.png"], turned)
+
+
+def test_text_over_a_photo_is_read_from_end_to_end(engine):
+    image = draw([(20, 20, SSN)], paper="#000000", ink="#ffffff")
+    noise = np.random.default_rng(3).integers(0, 90, image.shape, np.uint8)
+    regions, *_ = locate([np.maximum(image, noise)], engine)
+    assert covers(regions["0000.png"], ink_rect(20, 20, SSN))

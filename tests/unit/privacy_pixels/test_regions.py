@@ -7,13 +7,7 @@ from transforms.privacy.pixels.engine import Line
 from transforms.privacy.pixels.hits import Hit, merged_hits
 from transforms.privacy.pixels.known_values import ValueIndex, hits_by_value
 from transforms.privacy.pixels.layout import rows_of, wraps_of
-from transforms.privacy.pixels.regions import (
-    find_misread,
-    hits_by_pattern,
-    mail_domains,
-    region_of,
-    united,
-)
+from transforms.privacy.pixels.regions import hits_by_pattern, region_of, united
 
 CHARACTER = 8.0
 
@@ -126,6 +120,97 @@ def test_a_token_that_wraps_at_a_hyphen_is_joined():
     assert [(h.start, h.end) for h in hits[1]] == [(0, 13)]
 
 
+def test_a_token_that_a_narrow_column_breaks_anywhere_is_joined_over_three_lines():
+    def find(text):
+        return [Span(*m.span(), "SECRET") for m in re.finditer(r"\bghp_[a-z0-9]{12,}\b", text)]
+
+    lines = [
+        line("see ghp_0a1", y=10),
+        line("b2c3d4e5f6a", y=30),
+        line("b7 and more", y=50),
+    ]
+    hits = [merged_hits(own) for own in hits_by_pattern(lines, find)]
+    assert [[(h.start, h.end) for h in own] for own in hits] == [[(4, 11)], [(0, 11)], [(0, 2)]]
+
+
+def find_cards(text: str) -> list[Span]:
+    return [
+        Span(m.start(), m.end(), "CARD", "pattern", 0.8)
+        for m in re.finditer(r"(?<![\w-])\d{4} \d{4} \d{4} \d{4}\b", text)
+    ]
+
+
+def test_a_number_of_a_sentence_wraps_and_numbers_in_cells_do_not():
+    sentence = [line("sign and 4722 0677 5015", y=10), line("6893 shipment", y=30)]
+    hits = hits_by_pattern(sentence, find_cards)
+    assert {(h.start, h.end) for h in hits[0]} == {(9, 23)}
+    assert {(h.start, h.end) for h in hits[1]} == {(0, 4)}
+    cells = [line("4722 0677", y=10), line("5015 6893", y=30)]
+    assert hits_by_pattern(cells, find_cards) == [[], []]
+
+
+def test_words_and_numbers_in_cells_are_no_key():
+    def find(text):
+        return [Span(m.start(), m.end(), "SECRET") for m in re.finditer(r"[A-Z]\w*-\w{12,}", text)]
+
+    cells = [line("INV-698261", y=10), line("0RD2024Room", y=30)]
+    assert hits_by_pattern(cells, find) == [[], []]
+
+
+def boxes(texts: list[str], y: float = 40, gap: float = 24) -> list[Line]:
+    lines, x = [], 10.0
+    for text in texts:
+        lines.append(line(text, x=x, y=y))
+        x = lines[-1].x1 + gap
+    return lines
+
+
+@pytest.mark.parametrize(
+    "label, texts, entity",
+    [
+        ("Pay with", ["4806", "6888", "5739", "7017"], "CARD"),
+        ("SSN", ["278", "40", "1773"], "SSN"),
+        ("Mobile phone", ["555", "783", "0969"], "PHONE"),
+        ("IP address", ["192", "0", "2", "17"], "IP"),
+    ],
+)
+def test_a_number_in_several_boxes(label, texts, entity):
+    lines = [line(label, y=14), *boxes(texts)]
+    hits = hits_by_pattern(lines, find_keys)
+    assert [[(h.entity, h.end) for h in own] for own in hits[1:]] == [
+        [(entity, len(text))] for text in texts
+    ]
+
+
+@pytest.mark.parametrize(
+    "label, texts, gap",
+    [
+        ("Parts", ["278", "40", "1773"], 24),
+        ("Totals", ["4806", "6888", "5739", "7017"], 120),
+        ("Totals", ["4806", "6888", "5739"], 24),
+    ],
+)
+def test_other_numbers_side_by_side(label, texts, gap):
+    lines = [line(label, y=14), *boxes(texts, gap=gap)]
+    assert not any(hits_by_pattern(lines, find_keys))
+
+
+def test_what_the_edge_of_the_picture_cuts_is_covered_up_to_the_edge():
+    width = 300
+    right = line("178.196.84.", x=width - 8 * 11)
+    left = line("58-3918", x=1)
+    hits = hits_by_pattern([right, left], find_keys, width)
+    assert all(hits)
+    assert region_of(right, hits[0][0], width, 200).x1 == width
+    assert region_of(left, hits[1][0], width, 200).x0 == 0
+
+
+def test_the_region_of_text_that_stands_upright_is_all_of_it():
+    upright = Line(40, 10, 60, 160, "ann@example.org", (50.0,) * 15, 0.9, upright=True)
+    region = region_of(upright, Hit(0, 3, "EMAIL", "ann", "pattern"), 640, 480)
+    assert region.x0 <= 40 and region.y0 <= 10 and region.x1 >= 60 and region.y1 >= 160
+
+
 def test_cells_of_a_table_that_stand_over_one_another_are_not_joined():
     def find(text):
         return [Span(m.start(), m.end(), "PHONE") for m in re.finditer(r"\d{5} \d{3}\b", text)]
@@ -162,33 +247,6 @@ def test_the_region_of_a_stretch_covers_its_characters_and_little_more():
 def test_regions_stay_inside_the_picture():
     region = region_of(line("Bram", x=0, y=0), Hit(0, 4, "PERSON", "Bram", "value"), 30, 12)
     assert (region.x0, region.y0, region.x1, region.y1) == (0, 0, 30, 12)
-
-
-def test_an_address_whose_at_sign_was_misread_is_known_by_its_domain():
-    domains = mail_domains(["write to ann@mail.example.org."])
-    text = "bram.olsavikamail.example.org"
-    assert [(s.start, s.end) for s in find_misread(text, domains)] == [(0, len(text))]
-    assert find_misread("see docs.example.com and www.example.org", domains) == []
-
-
-def test_an_iban_is_found_without_its_checksum():
-    (span,) = find_misread("to DE82 0216 8460 1832 2916 51 today", frozenset())
-    assert span.entity == "IBAN"
-    assert find_misread("AB12 of 2024", frozenset()) == []
-
-
-@pytest.mark.parametrize("text", ["44366134 37032657", "4436 61343703 2657", "443661343703 2657"])
-def test_a_card_number_of_which_blanks_were_dropped(text):
-    assert [(s.start, s.end, s.entity) for s in find_misread(text, frozenset())] == [
-        (0, len(text), "CARD")
-    ]
-
-
-@pytest.mark.parametrize(
-    "text", ["4436613437032657", "44366134 370326", "2024 0319 1429 0000", "4436 6134 3703 26578"]
-)
-def test_other_long_numbers_are_left_to_the_recognisers(text):
-    assert find_misread(text, frozenset()) == []
 
 
 def test_overlapping_rectangles_become_one_and_others_stay():

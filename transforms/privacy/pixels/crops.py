@@ -6,7 +6,7 @@ import hashlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from transforms.privacy.pixels.engine import Box, Line
+from transforms.privacy.pixels.engine import Box, Line, is_upright
 from transforms.privacy.pixels.likeness import INK_THRESHOLD
 
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ LIKE = 0.15
 """Of a crop's contrast: two crops of which no pixel differs by more show the same text."""
 LIKE_MOST = 16
 """Levels; however strong the contrast, compression changes pixels by no more."""
+BORDER = 3
+"""Pixels; a wider line is no border between cells."""
+BESIDE = 0.25
+"""Share of ink in the columns beside a border at most."""
+TRIM = 0.12
+"""Of a box's height, at its upper and lower end."""
 COMPARED = 24
 """Crops of one size that a new one is compared with, the latest first."""
 
@@ -72,15 +78,14 @@ def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
     wherever it stands."""
     import numpy as np
 
+    x0, y0, x1, y1 = _whole_box(image, box)
+    if is_upright(box):
+        return x0, y0, x1, y1
     height, width = image.shape[:2]
-    x0, y0 = max(0, int(box[0])), max(0, int(box[1]))
-    x1, y1 = min(width, int(box[2] + 1)), min(height, int(box[3] + 1))
-    x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
-    crop = image[y0:y1, x0:x1].astype(np.int16)
-    background = np.median(crop.reshape(-1, 3)[::3], axis=0).astype(np.int16)
-    ink = np.abs(crop - background).max(2) > INK_THRESHOLD
+    ink, flat = _ink_of(image[y0:y1, x0:x1])
     # The border of a pane or a cell crosses the box from top to bottom; no letter is that high.
-    letters = ink & (ink.mean(0) < 0.95)
+    # Over a photo every column is ink, but none is of one colour.
+    letters = ink & ~(flat & (ink.mean(0) >= 0.95))
     ink = letters if letters.any() else ink
     rows = _rows_of_line(ink)
     columns = np.nonzero(ink[rows].any(0))[0]
@@ -92,6 +97,57 @@ def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
         min(width, x0 + int(columns[-1]) + 1 + INK_PAD),
         min(height, y0 + int(rows[-1]) + 1 + INK_PAD),
     )
+
+
+def split_at_borders(image: np.ndarray, box: Box) -> list[Box]:
+    """Returns the parts of a detected box that borders between cells cut it into.
+
+    Where cells are narrow, the detector takes several for one line, and what two of them hold would
+    be read as one word.
+    """
+    import numpy as np
+
+    x0, y0, x1, y1 = _whole_box(image, box)
+    if x1 - x0 < 4 * (y1 - y0):
+        return [box]
+    # The rules above and below a row lie in the box too.
+    trim = max(1, round(TRIM * (y1 - y0)))
+    ink, flat = _ink_of(image[y0 + trim : y1 - trim, x0:x1])
+    border = flat & ink.all(0)
+    if not border.any():
+        return [box]
+    margin = (y1 - y0) // 2
+    parts: list[Box] = []
+    start = box[0]
+    for run in np.split(at := np.nonzero(border)[0], np.nonzero(np.diff(at) > 1)[0] + 1):
+        left, right = int(run[0]), int(run[-1]) + 1
+        if right - left > BORDER or left < margin or right > x1 - x0 - margin:
+            continue
+        # A rule between rows may still be in the box; a letter that is this high has more near it.
+        if ink[:, [left - 1, right]].mean() > BESIDE:
+            continue
+        parts.append((start, box[1], float(x0 + left), box[3]))
+        start = float(x0 + right)
+    return [*parts, (start, box[1], box[2], box[3])]
+
+
+def _whole_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
+    height, width = image.shape[:2]
+    x0, y0 = max(0, int(box[0])), max(0, int(box[1]))
+    x1, y1 = min(width, int(box[2] + 1)), min(height, int(box[3] + 1))
+    return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
+
+
+def _ink_of(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which pixels are ink, and which columns are nearly of one colour."""
+    import numpy as np
+
+    crop = pixels.astype(np.int16)
+    background = np.median(crop.reshape(-1, 3)[::3], axis=0).astype(np.int16)
+    ink = np.abs(crop - background).max(2) > INK_THRESHOLD
+    middle = crop[len(crop) // 2]
+    flat = (np.abs(crop - middle).max(2) <= INK_THRESHOLD).mean(0) >= 0.9
+    return ink, flat
 
 
 def _rows_of_line(ink: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 The networks are the detector of PP-OCRv4 (a DBNet) and the recogniser of PP-OCRv6 (CTC), both
 bundled in the rapidocr wheels, so nothing is downloaded. Screens are not rotated: boxes are axis
-aligned and no orientation classifier runs. Everything runs on one thread, because worker processes
-scale better than threads do.
+aligned, and what stands upright is read in both directions. Everything runs on one thread, because
+worker processes scale better than threads do.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ BOX_THRESHOLD = 0.5
 UNCLIP = 1.6
 """DBNet predicts shrunken text; boxes grow by area * UNCLIP / perimeter (Liao et al., 2020)."""
 BAND_OVERLAP = 96
+UPRIGHT, UPRIGHT_PX = 2.0, 40
+"""Boxes this many times higher than wide, and that high, are read in all TURNS."""
+TURNS = (0, 1, 3)
+"""Quarter turns against the clock."""
 
 
 class RecognitionTimeout(Exception):
@@ -63,6 +67,8 @@ class Line:
     xs: tuple[float, ...]
     """Centre of every character of ``text``, pixels from the picture's left."""
     score: float
+    upright: bool = False
+    """Whether the text runs from top to bottom or back; then ``xs`` say nothing."""
 
     @property
     def box(self) -> Box:
@@ -183,8 +189,9 @@ class RapidOcr:
     ) -> list[Line]:
         """Returns one line per box, in the boxes' order."""
         crops = sorted(
-            (_crop_width(box), index, _whole_pixels(box, image_rgb.shape))
+            (_crop_width(box, turn), index, turn, _whole_pixels(box, image_rgb.shape))
             for index, box in enumerate(boxes)
+            for turn in (TURNS if is_upright(box) else (0,))
         )
         found: list[Line | None] = [None] * len(boxes)
         start = 0
@@ -197,7 +204,9 @@ class RapidOcr:
             while end < len(crops) and end - start < BATCH and crops[end][0] <= limit:
                 end += 1
             for index, line in self._read_batch(image_rgb, boxes, crops[start:end]):
-                found[index] = line
+                other = found[index]
+                if other is None or _weight(line) > _weight(other):
+                    found[index] = line
             start = end
         return [line for line in found if line is not None]
 
@@ -207,15 +216,18 @@ class RapidOcr:
 
         widest = max(32, math.ceil(crops[-1][0] / 8) * 8)
         batch = np.zeros((len(crops), 3, RECOGNISER_HEIGHT, widest), np.float32)
-        for row, (width, _, (x0, y0, x1, y1)) in enumerate(crops):
-            scaled = cv2.resize(image[y0:y1, x0:x1], (width, RECOGNISER_HEIGHT))
+        for row, (width, _, turn, (x0, y0, x1, y1)) in enumerate(crops):
+            crop = image[y0:y1, x0:x1]
+            if turn:
+                crop = np.ascontiguousarray(np.rot90(crop, turn))
+            scaled = cv2.resize(crop, (width, RECOGNISER_HEIGHT))
             batch[row, :, :, :width] = to_network(scaled)
         name = self._recogniser.get_inputs()[0].name
         output = self._recogniser.run(None, {name: batch})[0]
         columns = output.shape[1]
         best = output.argmax(2)
         score = output.max(2)
-        for row, (width, index, (x0, _, x1, _)) in enumerate(crops):
+        for row, (width, index, turn, (x0, _, x1, _)) in enumerate(crops):
             # CTC: a character stands in the first column of each run that is not blank (class 0).
             run = best[row]
             first = np.concatenate([[True], run[1:] != run[:-1]])
@@ -229,8 +241,20 @@ class RapidOcr:
                     text=text,
                     xs=tuple(float(x) for x in xs),
                     score=float(score[row][at].mean()) if len(at) else 0.0,
+                    upright=turn != 0,
                 ),
             )
+
+
+def is_upright(box: Box) -> bool:
+    """Whether a box is so high and narrow that its text may run from top to bottom."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    return height >= UPRIGHT_PX and height > UPRIGHT * width
+
+
+def _weight(line: Line) -> float:
+    """Orders readings of one box in several directions: the longest sure one is right."""
+    return len(line.text) * max(0.0, line.score - 0.5)
 
 
 def _band(inside: np.ndarray, y: int) -> tuple[int, int]:
@@ -254,9 +278,12 @@ def to_network(image_rgb: np.ndarray) -> np.ndarray:
     return planes
 
 
-def _crop_width(box: Box) -> int:
+def _crop_width(box: Box, turn: int) -> int:
     x0, y0, x1, y1 = (math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3]))
-    return max(8, math.ceil(RECOGNISER_HEIGHT * max(1, x1 - x0) / max(1, y1 - y0)))
+    width, height = max(1, x1 - x0), max(1, y1 - y0)
+    if turn:
+        width, height = height, width
+    return max(8, math.ceil(RECOGNISER_HEIGHT * width / height))
 
 
 def _whole_pixels(box: Box, shape: Sequence[int]) -> tuple[int, int, int, int]:

@@ -24,7 +24,7 @@ from transforms.privacy.pixels.areas import (
     whole_blocks,
     whole_line_areas,
 )
-from transforms.privacy.pixels.crops import KnownCrops, ink_box
+from transforms.privacy.pixels.crops import KnownCrops, ink_box, split_at_borders
 from transforms.privacy.pixels.engine import Box, Deadline, Line, OcrEngine, overlap
 from transforms.privacy.pixels.likeness import (
     TILE,
@@ -243,6 +243,7 @@ class IncrementalReader:
         self, image: np.ndarray, boxes: Sequence[Box], deadline: Deadline | None
     ) -> list[Line]:
         """Recognises what no earlier crop of this session was equal to."""
+        boxes = [part for box in boxes for part in split_at_borders(image, box)]
         found: dict[int, Line] = {}
         unknown: list[tuple[int, Area]] = []
         for index, box in enumerate(boxes):

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import re
 from collections.abc import Sequence
 
 from transforms.privacy.pixels.engine import Line
 
 BREAKS = tuple("-_/.@=&?")
 """Characters after which a browser may break a token."""
+BOX_GAP = 3
+"""Of a line's height: boxes that one number is typed into stand no further apart."""
+MOST_IN_BOX = 6
+_IN_BOXES = (
+    ("CARD", {(4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5)}, None),
+    ("SSN", {(3, 2, 4)}, re.compile(r"\b(?:ssn|itin|social|tax id|tin)\b", re.I)),
+    (
+        "PHONE",
+        {(3, 3, 4), (1, 3, 3, 4), (2, 3, 3, 4), (3, 4)},
+        re.compile(r"phone|mobile|\b(?:tel|cell|fax|sms)\b", re.I),
+    ),
+    (
+        "IP",
+        {tuple(sizes) for sizes in itertools.product((1, 2, 3), repeat=4)},
+        re.compile(r"\b(?:ip|ipv4|address|gateway|dns|host|server)\b", re.I),
+    ),
+)
 
 
 def rows_of(lines: Sequence[Line]) -> list[list[int]]:
@@ -31,7 +49,7 @@ def rows_of(lines: Sequence[Line]) -> list[list[int]]:
 
 
 def wraps_of(lines: Sequence[Line]) -> list[tuple[int, int]]:
-    """Returns pairs (upper, lower) of lines where a paragraph may have wrapped inside a token."""
+    """Returns pairs (upper, lower) of lines where a paragraph may have wrapped inside a value."""
     pairs = []
     order = sorted(range(len(lines)), key=lambda i: lines[i].y0)
     tops = [lines[i].y0 for i in order]
@@ -43,11 +61,55 @@ def wraps_of(lines: Sequence[Line]) -> list[tuple[int, int]]:
             other = lines[lower]
             if lower == upper or not 0.5 * height < other.y1 - other.y0 < 2 * height:
                 continue
-            # A long token goes to the next line as a whole; only a part with a hyphen stays.
-            full = line.x1 > other.x1 - 2 * height or line.text.endswith(BREAKS)
+            # The next token had no room behind the upper line, whose column is at least as wide
+            # as the lower one.
+            token = len(other.text.partition(" ")[0]) + 1
+            room = (other.x1 - other.x0) / max(1, len(other.text)) * token
+            full = line.x1 + room > other.x1 or line.text.endswith(BREAKS)
             if full and abs(other.x0 - line.x0) < 2 * height:
                 pairs.append((upper, lower))
     return pairs
+
+
+def numbers_in_boxes(lines: Sequence[Line]) -> list[tuple[list[int], str]]:
+    """Returns numbers typed into several boxes side by side: (lines, entity).
+
+    Four times four digits are a card number; what others are, a label above or before must tell.
+    """
+    found = []
+    for row in rows_of(lines):
+        digits = [i for i in row if lines[i].text.isdigit() and len(lines[i].text) <= MOST_IN_BOX]
+        for group in _close_together(lines, digits):
+            shape = tuple(len(lines[i].text) for i in group)
+            for entity, shapes, cue in _IN_BOXES:
+                if shape in shapes and (cue is None or _has_cue(lines, group, cue)):
+                    found.append((group, entity))
+                    break
+    return found
+
+
+def _close_together(lines: Sequence[Line], row: Sequence[int]) -> list[list[int]]:
+    groups: list[list[int]] = []
+    for index in row:
+        line = lines[index]
+        height = line.y1 - line.y0
+        if groups and line.x0 - lines[groups[-1][-1]].x1 < BOX_GAP * height:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups
+
+
+def _has_cue(lines: Sequence[Line], group: Sequence[int], cue: re.Pattern[str]) -> bool:
+    first, last = lines[group[0]], lines[group[-1]]
+    height = first.y1 - first.y0
+    return any(
+        cue.search(line.text) is not None
+        and first.y0 - 4 * height < line.y1 < first.y1 + height
+        and line.x0 < last.x1
+        and line.x1 > first.x0 - 20 * height
+        for line in lines
+    )
 
 
 def neighbours(lines: Sequence[Line]) -> list[tuple[int, int]]:

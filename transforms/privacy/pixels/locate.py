@@ -22,14 +22,14 @@ from transforms.privacy.pixels.following import follow_pixels, follow_typing
 from transforms.privacy.pixels.hits import merged_hits
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
 from transforms.privacy.pixels.known_values import ValueIndex, hits_by_value
-from transforms.privacy.pixels.regions import (
-    NAME_ORIGINS,
+from transforms.privacy.pixels.reading_errors import (
+    CUT,
     find_misread,
-    hits_by_pattern,
+    find_run_together,
+    is_doubtful,
     mail_domains,
-    region_of,
-    united,
 )
+from transforms.privacy.pixels.regions import NAME_ORIGINS, hits_by_pattern, region_of, united
 from transforms.privacy.pixels.settings import PixelSettings
 from transforms.session_files import DamagedFileError
 
@@ -202,15 +202,21 @@ def _regions_of(
 
     def find_once(text: str) -> Sequence[Span]:
         if text not in spans:
-            spans[text] = [*find(text), *find_misread(text, domains)]
+            spans[text] = [*find_patterns(text), *find_run_together(text, find_patterns)]
         return spans[text]
 
-    by_pattern = [hits_by_pattern(page.lines, find_once) for page in pages]
+    def find_patterns(text: str) -> Sequence[Span]:
+        found = [span for span in find(text) if not is_doubtful(text, span)]
+        return [*found, *find_misread(text, domains)]
+
+    by_pattern = [hits_by_pattern(page.lines, find_once, page.width) for page in pages]
     text_index = ValueIndex(values)
     read: dict[str, Found] = {}
     for page_hits in by_pattern:
         for hits in page_hits:
             for hit in hits:
+                if hit.origin == CUT:
+                    continue
                 value = text_index.canonical(hit.value)
                 sure = hit.origin not in NAME_ORIGINS or FULL_NAME.fullmatch(value) is not None
                 found = Found(value, hit.entity, "pixel", sure)

@@ -9,106 +9,148 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 
 from schemas.findings import Region, Span
 from transforms.privacy.pixels.crops import INK_PAD
 from transforms.privacy.pixels.engine import Line, overlap
 from transforms.privacy.pixels.hits import Hit
-from transforms.privacy.pixels.layout import BREAKS, rows_of, wraps_of
+from transforms.privacy.pixels.layout import BREAKS, numbers_in_boxes, rows_of, wraps_of
+from transforms.privacy.pixels.reading_errors import (
+    NUMBERS,
+    SURE,
+    begins_like_secret,
+    find_cut,
+)
 
 PAD_Y = 0.15
 """Of the line's height, above and below; the pad that lines have around their ink counts."""
 PAD_X = 0.35
 """Of a character's width, left and right."""
-WRAP_CONTEXT = 40
+WRAP_CONTEXT = 64
 """Characters before and after the end of a line that are searched together."""
 WRAP_WIDTH = 12
 """Of a line's height: a shorter one is no line of a paragraph."""
-WORD_GAP = 0.6
-"""Of a line's height: words of one value stand no further apart."""
+WORD_GAP, NUMBER_GAP = 0.6, 0.1
+"""Of a line's height: words of one value stand no further apart, and groups of digits."""
 NAME_ORIGINS = ("ner", "cue")
-READ_FOR_AT = "aeqgo0©®&"
-COMMON_DOMAINS = frozenset(
-    """gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com me.com
-    proton.me protonmail.com gmx.de gmx.net web.de aol.com mail.ru qq.com""".split()
-)
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}[0-9OIlSB]{2} ?(?:[A-Z0-9lo]{4} ?){2,6}[A-Z0-9lo]{1,4}(?!\w)")
-_CARD = re.compile(r"(?<![\w.-])(?=[3-6])\d{4}(?:[ -]?\d{4}){1,2}(?:[ -]\d{4})(?:\d{4})?(?![\w-])")
-_MAIL_DOMAIN = re.compile(r"@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
-_DOTTED = re.compile(r"(?<![\w@/:.-])[\w.+-]+\.[A-Za-z]{2,}(?![\w@])")
+EDGE = 3
+"""Pixels from the picture's edge at which text is cut off."""
+WORDS_BEFORE = 3
+"""Letters before a number at the end of a line: then it is part of a sentence and may wrap."""
 
 
 Find = Callable[[str], Sequence[Span]]
 
 
-def hits_by_pattern(lines: Sequence[Line], find: Find) -> list[list[Hit]]:
-    """Returns, for every line, what the recognisers find in it, in its row and where it wraps."""
+def hits_by_pattern(lines: Sequence[Line], find: Find, width: int | None = None) -> list[list[Hit]]:
+    """Returns, for every line, what the recognisers find in it, in its row and where it wraps.
+
+    ``width`` is that of the picture; where it is given, values that its edges cut count too.
+    """
     hits: list[list[Hit]] = [[] for _ in lines]
     for index, line in enumerate(lines):
         for span in find(line.text):
             _add(hits, [(index, 0, len(line.text))], line.text, span)
+        left, right = _cut_by_edge(line, width)
+        for span in find_cut(line.text, left, right):
+            _add(hits, [(index, 0, len(line.text))], line.text, span)
     for row in rows_of(lines):
         if len(row) > 1:
-            text, pieces = _joined(lines, row)
-            for span in find(text):
-                # Cells side by side are no sentence: only names of people are worth the doubt.
-                if span.origin == "ner" and span.entity != "PERSON":
-                    continue
-                if _crosses_no_gap(lines, pieces, span):
-                    _add(hits, pieces, text, span)
-    for upper, lower in wraps_of(lines):
-        first = lines[upper]
-        # Cells of a table stand over one another too, but are short.
-        is_long = first.x1 - first.x0 > WRAP_WIDTH * (first.y1 - first.y0)
-        joints = []
-        tail = lines[lower].text.partition(" ")[0]
-        if (is_long or first.text.endswith(BREAKS)) and _is_no_word(tail):
-            joints.append((first.text.rpartition(" ")[2], tail))
-        if is_long:
-            joints.append((first.text[-WRAP_CONTEXT:] + " ", lines[lower].text[:WRAP_CONTEXT]))
-        for head, tail in joints:
-            text = head + tail
-            offset = len(first.text) - len(head.rstrip())
-            pieces = [(upper, -offset, len(head)), (lower, len(head), len(text))]
-            for span in find(text):
-                crosses = span.start < len(head.rstrip()) and span.end > len(head)
-                if crosses and span.origin not in NAME_ORIGINS:
-                    _add(hits, pieces, text, span)
+            _add_row(hits, lines, row, find)
+    _add_wrapped(hits, lines, find)
+    for group, entity in numbers_in_boxes(lines):
+        value = " ".join(lines[index].text for index in group)
+        for index in group:
+            hits[index].append(Hit(0, len(lines[index].text), entity, value, "pattern"))
     return hits
 
 
-def _is_no_word(token: str) -> bool:
-    """Whether a token may be the rest of a key or an address, rather than the next word."""
-    inside = token.strip(".,;:!?()")[1:]
-    return any(c.isdigit() or c.isupper() or c in "@._-/=" for c in inside)
+def _cut_by_edge(line: Line, width: int | None) -> tuple[bool, bool]:
+    if width is None:
+        return False, False
+    return line.x0 <= EDGE, line.x1 >= width - EDGE
 
 
-def find_misread(text: str, domains: frozenset[str]) -> list[Span]:
-    """Finds what recognisers of patterns miss in text from pixels.
-
-    An IBAN of which one digit is misread has no valid checksum. Blanks between the groups of a card
-    number are dropped. The @ of an address may be read as a letter; then the domain tells, if
-    others in the session have it.
-    """
-    spans = [Span(*m.span(), "IBAN") for m in _IBAN.finditer(text)]
-    for match in _CARD.finditer(text):
-        if sum(c.isdigit() for c in match[0]) == 16:
-            spans.append(Span(*match.span(), "CARD"))
-    for match in _DOTTED.finditer(text):
-        token = match[0].rstrip(".").lower()
-        for domain in domains:
-            at = len(token) - len(domain) - 1
-            if at >= 2 and token.endswith(domain) and token[at] in READ_FOR_AT:
-                spans.append(Span(match.start(), match.start() + len(token), "EMAIL"))
-                break
-    return spans
+def _add_row(hits: list[list[Hit]], lines: Sequence[Line], row: Sequence[int], find: Find) -> None:
+    text, pieces = _joined(lines, row, [" "] * (len(row) - 1))
+    for span in find(text):
+        # Cells side by side are no sentence: only names of people are worth the doubt.
+        if span.origin == "ner" and span.entity != "PERSON":
+            continue
+        if _crosses_no_gap(lines, pieces, span):
+            _add(hits, pieces, text, span)
 
 
-def mail_domains(texts: Iterable[str]) -> frozenset[str]:
-    """Returns the domains of all e-mail addresses in some texts."""
-    return COMMON_DOMAINS | {m[1].lower() for text in texts for m in _MAIL_DOMAIN.finditer(text)}
+def _add_wrapped(hits: list[list[Hit]], lines: Sequence[Line], find: Find) -> None:
+    """Adds what crosses the ends of lines that wrap: the last two lines before a break are searched
+    with the two behind it, with a blank between them and without one."""
+    pairs = wraps_of(lines)
+    after: dict[int, int] = {}
+    before: dict[int, int] = {}
+    for upper, lower in pairs:
+        after.setdefault(upper, lower)
+        before.setdefault(lower, upper)
+    for upper, lower in pairs:
+        chain = [upper, lower]
+        if before.get(upper, lower) not in chain:
+            chain.insert(0, before[upper])
+        if after.get(lower, upper) not in chain:
+            chain.append(after[lower])
+        here = chain.index(upper)
+        for blank, outer in ((" ", " "), ("", " "), ("", "")):
+            if not blank and not _may_break_inside(lines, upper, lower):
+                continue
+            if outer != " " and len(chain) == 2:
+                continue
+            blanks = [blank if at == here else outer for at in range(len(chain) - 1)]
+            text, pieces = _joined(lines, chain, blanks)
+            joint = pieces[here][2]
+            first = max(0, joint - WRAP_CONTEXT * (here + 1))
+            last = min(len(text), joint + WRAP_CONTEXT * 2)
+            if not _may_hold_value(text[first:last]):
+                continue
+            pieces = [(index, start - first, end - first) for index, start, end in pieces]
+            text, joint = text[first:last], joint - first
+            for span in find(text):
+                crosses = span.start < joint and span.end > joint + len(blank)
+                if not crosses or span.origin in NAME_ORIGINS:
+                    continue
+                if _wraps_in_sentence(lines[upper], text, span, joint):
+                    _add(hits, pieces, text, span)
+
+
+def _may_hold_value(text: str) -> bool:
+    return "@" in text or sum(c.isdigit() for c in text) >= 4 or any(c in text for c in "-_©®")
+
+
+def _may_break_inside(lines: Sequence[Line], upper: int, lower: int) -> bool:
+    """Whether a token may go on in the next line: that begins with no word, or the upper line is
+    filled to its last character."""
+    first, second = lines[upper], lines[lower]
+    tail = second.text.partition(" ")[0].strip(".,;:!?()")[1:]
+    if any(c.isdigit() or c.isupper() or c in "@._-/=" for c in tail):
+        return True
+    character = (first.x1 - first.x0) / max(1, len(first.text))
+    return first.text.endswith(BREAKS) or first.x1 + 1.3 * character > second.x1
+
+
+def _wraps_in_sentence(upper: Line, text: str, span: Span, joint: int) -> bool:
+    """Whether a value goes on in the next line, rather than cells of a table standing over one
+    another."""
+    is_long = upper.x1 - upper.x0 > WRAP_WIDTH * (upper.y1 - upper.y0)
+    at_break = upper.text.endswith(BREAKS)
+    if span.entity == "SECRET":
+        # Words and numbers of several cells look as random as a key does.
+        return is_long or at_break or begins_like_secret(text[span.start : span.end])
+    before = text[span.start - 1 : span.start]
+    inside_token = before.isalnum() or before in tuple("-/._,")
+    if span.entity == "IBAN" or span.entity not in NUMBERS:
+        return not inside_token
+    if span.score < SURE or inside_token:
+        return False
+    ahead = text[max(0, joint - len(upper.text)) : span.start]
+    return is_long or at_break or sum(c.isalpha() for c in ahead) >= WORDS_BEFORE
 
 
 def _add(
@@ -125,11 +167,12 @@ def _add(
             hits[index].append(Hit(first - start, last - start, span.entity, value, span.origin))
 
 
-def _joined(lines: Sequence[Line], row: Sequence[int]) -> tuple[str, list[tuple[int, int, int]]]:
+def _joined(
+    lines: Sequence[Line], row: Sequence[int], blanks: Sequence[str]
+) -> tuple[str, list[tuple[int, int, int]]]:
     text, pieces = "", []
-    for index in row:
-        if text:
-            text += " "
+    for index, blank in zip(row, ["", *blanks], strict=True):
+        text += blank
         pieces.append((index, len(text), len(text) + len(lines[index].text)))
         text += lines[index].text
     return text, pieces
@@ -140,8 +183,9 @@ def _crosses_no_gap(
 ) -> bool:
     """Whether a span of a row stays within one line or crosses only a gap like a word space."""
     touched = [index for index, start, end in pieces if start < span.end and end > span.start]
+    most = NUMBER_GAP if span.entity in NUMBERS else WORD_GAP
     return all(
-        lines[right].x0 - lines[left].x1 < WORD_GAP * (lines[left].y1 - lines[left].y0)
+        lines[right].x0 - lines[left].x1 < most * (lines[left].y1 - lines[left].y0)
         for left, right in itertools.pairwise(touched)
     )
 
@@ -149,11 +193,25 @@ def _crosses_no_gap(
 def region_of(line: Line, hit: Hit, width: int, height: int) -> Region:
     """Returns the rectangle of a stretch of a line, padded, inside the picture."""
     xs, size = line.xs, line.y1 - line.y0
+    if line.upright:
+        pad = math.ceil(PAD_X * (line.x1 - line.x0))
+        return Region(
+            max(0, math.floor(line.x0) - pad),
+            max(0, math.floor(line.y0) - pad),
+            min(width, math.ceil(line.x1) + pad),
+            min(height, math.ceil(line.y1) + pad),
+            hit.entity,
+            hit.value,
+        )
     start, end = max(0, hit.start), min(len(xs), hit.end)
     character = (line.x1 - line.x0) / max(1, len(xs))
     x0 = line.x0 if start == 0 else (xs[start - 1] + xs[start]) / 2
     x1 = line.x1 if end >= len(xs) else (xs[end - 1] + xs[end]) / 2
     pad_x, pad_y = PAD_X * character + 1, max(1.0, PAD_Y * size - INK_PAD)
+    # What the edge of the picture cuts may go on with half a letter.
+    left, right = _cut_by_edge(line, width)
+    x0 = 0 if left and start == 0 else x0
+    x1 = width if right and end >= len(xs) else x1
     return Region(
         max(0, math.floor(x0 - pad_x)),
         max(0, math.floor(line.y0 - pad_y)),
