@@ -119,7 +119,8 @@ class _TreeBuilder:
         if self.path:
             parent, said = self.path[-1]
             parent.children.append(node)
-            said.append(" ")
+            if name != "wbr":  # where a word may break, and it is one word still
+                said.append(" ")
         elif self.root is None:
             self.root = node
         self.path.append((node, []))

@@ -86,6 +86,8 @@ def rewrite_nested(value: Any, rules: KeyRules, to: Rewriter, key: str = "", dep
 
 def is_data_key(key: str) -> bool:
     """Whether a key of a mapping looks like something that was said, not like a field's name."""
+    if len(key) >= 20 and sum(char.isdigit() for char in key) >= 2:
+        return True
     return _PROGRAMMERS_KEY.fullmatch(key) is None
 
 
@@ -93,7 +95,7 @@ def _rewrite_key(key: Any, taken: dict[Any, Any], to: Rewriter) -> Any:
     """A key without what is sensitive in it; one that is taken by then gets a number."""
     if not isinstance(key, str) or not is_data_key(key):
         return key
-    new = to.value(key, "id" if key.isascii() and " " not in key else "ui")
+    new = to.value(key, "code" if key.isascii() and " " not in key else "ui")
     if new == key or new not in taken:
         return new
     return f"{new} {len(taken)}"
@@ -182,6 +184,30 @@ def rewrite_multipart(text: str, rules: KeyRules, to: Rewriter) -> str:
     return _PART.sub(part, head_done)
 
 
+_CELL = re.compile(r'(?P<lead>\A|[,;\t])(?P<value>"(?:[^"]|"")*"|[^,;\t"]*)')
+
+
+def rewrite_table(text: str, rules: KeyRules, to: Rewriter) -> str | None:
+    """Rewrites comma-separated values by the names of their columns; None when there are none."""
+    head, mark, rows = text.partition("\n")
+    names = [match["value"].strip('" \r') for match in _CELL.finditer(head)]
+    if not mark or not any(rules.of_key(name) for name in names):
+        return None
+    made = []
+    for line in rows.split("\n"):
+        cells = []
+        for number, match in enumerate(_CELL.finditer(line)):
+            cell = match["value"].rstrip("\r")
+            quotes = '"' if cell[:1] == '"' else ""
+            inner = cell.strip('"')
+            key = names[number] if number < len(names) else ""
+            new = _rewrite_value(inner, rules, to, key, 0)
+            end = match["value"][len(cell) :]
+            cells.append(f"{match['lead']}{quotes}{new}{quotes}{end}")
+        made.append("".join(cells))
+    return f"{to.value(head, 'code')}{mark}" + "\n".join(made)
+
+
 def rewrite_body(text: str | None, mime: str | None, rules: KeyRules, to: Rewriter) -> str | None:
     """Rewrites a request's or response's body by its type; one cut off is searched as code."""
     if not text:
@@ -198,6 +224,10 @@ def rewrite_body(text: str | None, mime: str | None, rules: KeyRules, to: Rewrit
             if all(line is not None for line in made):
                 return "\n".join(made)  # type: ignore[arg-type]
         return to.value(text, "code")
+    if "csv" in mime or "tab-separated" in mime:
+        new = rewrite_table(text, rules, to)
+        if new is not None:
+            return new
     if "multipart/form-data" in mime:
         return rewrite_multipart(text, rules, to)
     if "urlencoded" in mime or re.fullmatch(

@@ -49,7 +49,7 @@ _OVERLAP = 256
 _PHONE_RUN = re.compile(r"(?<![\w.,:/\-+])[+(]?\d[\d ().\-/]{5,24}\d(?![\w:/%\-]|[.,]\d)")
 
 
-_BEFORE_NUMBER = re.compile(r"(?<=[A-Za-z])[_\-:#/=](?=[+\d])")
+_BEFORE_NUMBER = re.compile(r"(?<=[A-Za-z])[_\-#=](?=[+\d])")
 """What joins a word and a number in an identifier (``row-078-05-1120``)."""
 _NO_TEXT = re.compile(r"<[A-Za-z!/][^<>]{0,2000}>|[\"'][\w\-. $]{1,64}[\"'](?=\s*:)")
 """Tags and keys, in which names are not looked for."""
@@ -205,7 +205,9 @@ class TextFinder:
             ]
         if kind == "id":
             if len(text) >= 7:
-                spans += numbers.find_numbers(_BEFORE_NUMBER.sub(" ", text), "id")
+                spans += numbers.find_numbers(text, "id")
+                if (parted := _BEFORE_NUMBER.sub(" ", text)) != text:
+                    spans += numbers.find_numbers(parted, "id")
                 spans += [s for s in find_secrets(text, "id", 9.0) if s.score >= 1.0]
             return spans
         if len(text) >= 6:

@@ -2,7 +2,8 @@
 
 Scripts with capitals (Cyrillic, Greek, Armenian) take a capitalised listed word as a name; scripts
 without (Arabic, Hebrew, Devanagari …) two listed words in a row; Chinese, Japanese and Korean,
-which write no blanks, a listed family name followed by a listed given name.
+which write no blanks, a listed family name followed by a listed given name. After words that
+announce a person no list is asked.
 """
 
 from __future__ import annotations
@@ -20,10 +21,26 @@ _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af々]+")
 _GAP = re.compile(r"[ \u00a0]{1,2}|-")
 
 
+_ANNOUNCED = re.compile(
+    r"(?:\b(?:contact|assigned to|dear|customer|owner|author|recipient|sender|assignee|signed by|"
+    r"(?:message|mail|letter|call) from|(?:full |first |last |your )?name)\b\s?[:：]?|"
+    r"(?:联系人|聯絡人|姓名|收件人|客户|お名前|氏名|宛先|担当者?|이름|성명|담당자|имя|фио|кому|контакт|клиент|"
+    r"الاسم|اسم|جهة الاتصال|όνομα|επαφή)\s?[:：])\s{0,2}"
+    r"(?P<name>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af々]{2,5}(?!\w)|"
+    + OTHER_WORD.pattern
+    + r"(?:[ \u00a0]"
+    + OTHER_WORD.pattern
+    + r"){1,2}(?!\w))",
+    re.IGNORECASE,
+)
+
+
 def find_other_names(text: str, lexicon: Lexicon) -> Iterator[Span]:
     """Yields people's names in other scripts than Latin."""
     if text.isascii():
         return
+    for match in _ANNOUNCED.finditer(text):
+        yield Span(*match.span("name"), "PERSON", "cue", 0.9)
     previous: tuple[int, int, int] | None = None
     for match in OTHER_WORD.finditer(text):
         word = match.group()

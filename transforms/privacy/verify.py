@@ -89,6 +89,8 @@ def value_digests(values: Iterable[Found], key: bytes) -> frozenset[bytes]:
         for number in range(max(1, len(spans) - MAX_TOKENS + 1)):
             start, end = spans[number]
             stop = spans[min(number + MAX_TOKENS, len(spans)) - 1][1]
+            if stop - start < MIN_CHARS or (low[start:stop].isalpha() and low[start:stop] != low):
+                continue  # "+49 (0)" is not told by its digits, nor "Summer!" by a word
             digests.add(_digest(key, _BLANKS.sub(" ", low[start:stop])))
             digests.add(_digest(key, f"first {low[start:end]}"))
     return frozenset(digests)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.findings import Span
 from transforms.privacy.dom_pieces import MAX_CHARS, replaced_in_pieces, worth_a_search
-from transforms.privacy.entities import HIDDEN_ENTITIES
 from transforms.privacy.escapes import as_written, unescaped
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded
@@ -112,7 +111,7 @@ class Redactor:
             for part in url_parts(text):
                 found += _in_url(self.values.find(part.text), part)
         if kind == "id":
-            found = [s for s in found if s.entity in HIDDEN_ENTITIES or s.entity == "EMAIL"]
+            found += self.finder.find_certain(text)  # what the check after the fact would object to
         return [s for s in found if text[s.start : s.end].casefold() not in allowed]
 
     def _half(self, text: str) -> list[Span]:

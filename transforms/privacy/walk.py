@@ -26,7 +26,7 @@ _TYPED_KEY = re.compile(
     r"\b(?:data|value|text|content|contents|clipboard|chars?|typed|selection)\b"
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_KEY_NAME = re.compile(r"[A-Za-z][\w.]{0,23}|<\d+>", re.ASCII)
+_KEY_NAME = re.compile(r"[A-Za-z][A-Za-z_.]{0,22}\d{0,2}|<\d+>")
 _SAID_IN_SELECTOR = re.compile(
     r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|(?<=^aria/).+|(?<=^text/).+|(?<=^text=).+", re.DOTALL
 )

@@ -12,6 +12,9 @@ from transforms.dom import parse_dom
 from transforms.privacy.dom_pieces import replaced_in_pieces
 from transforms.privacy.escapes import unescaped
 from transforms.privacy.finder import TextFinder
+from transforms.privacy.lexicon import load_lexicon
+from transforms.privacy.names import BUNDLED
+from transforms.privacy.scripts import find_other_names
 from transforms.privacy.text import SessionScrubber
 from transforms.privacy.urls import url_parts
 from transforms.privacy.verify import OutputChecker
@@ -45,6 +48,7 @@ def event(**fields):
         {"type": "keydown", "key": "a", "code": EMAIL},
         {"additional_info": {"unread": {EMAIL: 3}}},
         {"extra": {"rows": [{f"mail of {EMAIL}": 1}]}},
+        {"additional_info": {"by_key": {"ghp_c5rCyJjUBvSBTlSQaxSraNuan2FkUtxzazN4": 7}}},
         {"target": Target(tag="li", selector=f'li[aria-label="{EMAIL}"]')},
         {"target": Target(tag="li", selector="aria/SSN 621-45-3809")},
         {"target": Target(tag="li", selector="text=call +44 7700 900123")},
@@ -55,7 +59,7 @@ def event(**fields):
 def test_nothing_is_left_in_any_field_of_an_event(scrub, fields):
     _, result = scrub(built([event(**fields)]))
     text = everything(result)
-    for value in (EMAIL, "621-45-3809", "900123", "1488"):
+    for value in (EMAIL, "621-45-3809", "900123", "1488", "ghp_"):
         assert value not in text
     assert "REDACTED" in text
 
@@ -203,6 +207,43 @@ def test_what_stands_for_a_value_is_written_once():
         "",
         "g<2>i",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Contact: 王小明", "王小明"),
+        ("Message from خالد المصري: hello", "خالد المصري"),
+        ("Имя: Яромир Вьюгин", "Яромир Вьюгин"),
+        ("担当：陽向さくら", "陽向さくら"),
+    ],
+)
+def test_announced_names_of_other_scripts_need_no_list(text, name):
+    lexicon = load_lexicon(str(BUNDLED))
+    assert name in {text[s.start : s.end] for s in find_other_names(text, lexicon)}
+
+
+def test_columns_of_a_table_are_known_by_their_names(scrub):
+    body = 'id,password,n\r\n1,"blue, sky",2\r\n2,hill,3\r\n'
+    request = Request(
+        id="r",
+        started_us=2,
+        method="GET",
+        url="/e.csv",
+        response_mime="text/csv; charset=utf-8",
+        response_body=body,
+    )
+    _, result = scrub(built([event()], [request]))
+    assert result.requests[0].response_body == (
+        'id,password,n\r\n1,"<REDACTED>",2\r\n2,<REDACTED>,3\r\n'
+    )
+
+
+def test_an_address_that_may_break(scrub):
+    dom = {"d.html": parse_dom("<p>ottilie<wbr>.wren@kest<wbr>rel.example</p>", "html")}
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    _, result = scrub(built([event()], dom=[snapshot]), dom)
+    assert "kest" not in result.dom["d.html"] and "REDACTED" in result.dom["d.html"]
 
 
 @pytest.mark.parametrize(

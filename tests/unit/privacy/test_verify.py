@@ -14,6 +14,8 @@ VALUES = [
     Found("Hunter-22!", "PASSWORD", "field", True),
     Found("one two three four five six seven eight", "ADDRESS", "field", True),
     Found("123", "PASSWORD", "field", False),
+    Found("Summer!", "PASSWORD", "field", True),
+    Found("+49 (10)", "PHONE", "field", True),
 ]
 
 
@@ -50,6 +52,7 @@ def test_hits_are_reported_by_entity_and_place(checker, value, entity, how):
         "Jane met John Doe",
         "two three four five",
         "pin 123",
+        "summer 49 10 2025",
         "version 1.2.3.4",
         None,
         7,
