@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline import spending
+
 PLAIN_EVERY_S = 15.0
 LIVE_EVERY_S = 0.25
 
@@ -80,6 +82,7 @@ def ending(output: str, summary: dict[str, Any], seconds: float) -> list[str]:
         f"{summary['examples']} examples: {done} completed, {summary['pending_examples']} waiting "
         f"for review; {seconds:.1f} s",
         f"privacy: {summary['privacy']}",
+        *([spending.line(summary["model"])] if summary.get("model") else []),
         f"{output}/dataset                version {summary['version']}",
     ]
     for name, rows in summary["rows"].items():
@@ -156,6 +159,8 @@ def _sections(summary: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     )
     ledger = dict(summary["ledger"])
     dropped = ledger.pop("dropped", {})
+    if summary.get("model"):
+        yield "Model", summary["model"]
     yield "Ledger (raw = kept + merged + dropped)", ledger
     if dropped:
         yield "Dropped events, by reason", dropped
