@@ -166,14 +166,22 @@ class Redactor:
 
 
 def without_own_names(text: str, spans: Sequence[Span], own_names: frozenset[str]) -> list[Span]:
-    """Returns spans without names that are what the application calls itself."""
-    if not own_names:
+    """Returns spans without names that are what the application calls itself, or a part of it."""
+    named = [span for span in spans if span.origin in ("ner", "cue")]
+    if not own_names or not named:
         return list(spans)
+    low = folded(text)
+    own = [
+        (match.start(), match.end())
+        for name in own_names
+        if name in low
+        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", low)
+    ]
     return [
         span
         for span in spans
         if span.origin not in ("ner", "cue")
-        or folded(text[span.start : span.end]).strip() not in own_names
+        or not any(start <= span.start and span.end <= end for start, end in own)
     ]
 
 

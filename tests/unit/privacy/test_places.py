@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from schemas.findings import Span
 from schemas.traces import DomSnapshot, Event, Request, Target
 from tests.unit.privacy.conftest import NoNames
 from tests.unit.privacy.sessions import built, everything, typed
@@ -199,8 +200,6 @@ def test_elements_side_by_side_are_no_number(scrub):
 
 
 def test_what_stands_for_a_value_is_written_once():
-    from schemas.findings import Span
-
     spans = [Span(2, 6, "EMAIL"), Span(7, 8, "OTP")]
     assert replaced_in_pieces(["abc", "def", "ghi"], "", spans, ["<1>", "<2>"]) == [
         "ab<1>",
@@ -303,3 +302,21 @@ def test_the_check_after_the_fact_reads_keys(config):
     checker = OutputChecker(TextFinder(config, NoNames()))
     assert checker.check('{"by": {"jo@kestrel.io": 3}}', "events", "payload")
     assert not checker.check('{"by": {"Content-Type": 3}}', "events", "payload")
+
+
+def test_a_part_of_what_the_application_calls_itself_stays(config):
+    """The model takes "Marram" for a name; windows that end so say what it is."""
+
+    class OneName(NoNames):
+        def find_many(self, texts, kinds):
+            at = [text.find("Marram") for text in texts]
+            return [[] if n < 0 else [Span(n, n + 6, "PERSON", "ner", 0.9)] for n in at]
+
+    titles = ("Home – Marram Travel", "Search – Marram Travel", "Inbox – Marram Travel")
+    events = [event(id=f"e{n}", window=title) for n, title in enumerate(titles)]
+    events.append(event(id="e9", additional_info={"note": "ask Marram or Marram Travel"}))
+    scrubber = SessionScrubber(TextFinder(config, OneName()), config, KEY)
+    work = built(events)
+    result = scrubber.redact(work, {}, scrubber.locate(work, {})[0])
+    assert tuple(e.window for e in result.events[:3]) == titles
+    assert result.events[3].additional_info == {"note": "ask <REDACTED> or Marram Travel"}
