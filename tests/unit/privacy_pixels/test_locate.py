@@ -3,6 +3,7 @@ import re
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from schemas.findings import Found, Region, Span
 from schemas.traces import Viewport
@@ -10,6 +11,7 @@ from tests.support.drawn import draw, frames_of, ink_rect, png
 from transforms.images import ImageDefect, decode_image
 from transforms.privacy.pixels.engine import RecognitionTimeout, load_engine
 from transforms.privacy.pixels.locate import detection_scale, locate_regions
+from transforms.privacy.pixels.models import models_folder
 from transforms.privacy.pixels.redact import redact_frame
 from transforms.privacy.pixels.settings import PixelSettings
 from transforms.session_files import DamagedFileError
@@ -229,3 +231,23 @@ def test_text_over_a_photo_is_read_from_end_to_end(engine):
     noise = np.random.default_rng(3).integers(0, 90, image.shape, np.uint8)
     regions, *_ = locate([np.maximum(image, noise)], engine)
     assert covers(regions["0000.png"], ink_rect(20, 20, SSN))
+
+
+@pytest.mark.parametrize("text", ["Иванова Ольга Сергеевна", "Συνάντηση με Γιώργο"])
+def test_text_in_a_script_that_cannot_be_read_is_covered(engine, text):
+    image = draw([(20, 20, text), (20, 80, "Reply to everyone")])
+    regions, *_ = locate([image], load_engine(models_folder()) or engine)
+    latin, other = ink_rect(20, 80, "Reply to everyone"), ink_rect(20, 20, text)
+    assert covers(regions["0000.png"], other)
+    assert not covers(regions["0000.png"], latin)
+
+
+def test_tilted_text_is_covered(engine):
+    drawn = Image.fromarray(draw([(60, 120, f"{SSN} and what it is for")], size=(480, 300)))
+    image = np.asarray(drawn.rotate(8, fillcolor="white", resample=Image.Resampling.BICUBIC))
+    regions, *_ = locate([image], engine)
+    ink = np.argwhere(image.min(2) < 128)
+    inside = np.zeros(image.shape[:2], bool)
+    for region in regions["0000.png"]:
+        inside[region.y0 : region.y1, region.x0 : region.x1] = True
+    assert inside[ink[:, 0], ink[:, 1]].all()

@@ -184,6 +184,15 @@ def test_rows_beyond_the_picture_are_not_copied():
     assert not holds_only_pixels(taller, "png")
 
 
+def test_the_lower_bytes_of_deep_samples_are_not_published():
+    grey = np.full((40, 60), 200 << 8, np.uint16)
+    grey[10:20, 10:30] += 255
+    data = png(grey)
+    assert not holds_only_pixels(data, "png")
+    out, _ = redact_frame(data, (), PixelSettings(), KEY)
+    assert (pixels_of(out) == 200).all()
+
+
 def test_colours_hidden_by_transparency_are_not_published():
     rgba = np.zeros((40, 60, 4), np.uint8)
     rgba[..., 0] = 200

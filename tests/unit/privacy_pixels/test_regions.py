@@ -45,6 +45,7 @@ def find_keys(text: str) -> list[Span]:
         ("Elodle Mbekirl", "Elodie Mbekiri", "Elodle Mbekirl"),
         ("Elodie Mbeklrii", "Elodie Mbekiri", "Elodie Mbeklrii"),
         ("pass: hunter2", "hunter2", "hunter2"),
+        ("from Nguyn Th Hung today", "Nguyễn Thị Hương", "Nguyn Th Hung"),
     ],
 )
 def test_a_value_is_found_as_ocr_reads_it(text, value, expected):

@@ -33,6 +33,11 @@ UPRIGHT, UPRIGHT_PX = 2.0, 40
 """Boxes this many times higher than wide, and that high, are read in all TURNS."""
 TURNS = (0, 1, 3)
 """Quarter turns against the clock."""
+READABLE = 0.85
+"""Score from which on a reading counts; text on screens scores 0.95 and more."""
+LINE_LIKE, CHARACTER, SPARSE = 2.0, 0.55, 0.3
+"""Length of what must be text by its height, usual width of a character by the line's height, and
+share of the expected characters that must be read."""
 
 
 class RecognitionTimeout(Exception):
@@ -85,6 +90,19 @@ class Line:
             y1=self.y1 + dy,
             xs=tuple(x + dx for x in self.xs) if dx else self.xs,
         )
+
+
+def is_unreadable(line: Line) -> bool:
+    """Whether a line holds text that was not understood: too few characters for its length, or
+    doubtful ones. It may be tilted, cut in half or in a script that the engine does not know."""
+    long, short = line.x1 - line.x0, line.y1 - line.y0
+    if line.upright:
+        long, short = short, long
+    if long < LINE_LIKE * short:
+        return False
+    expected = long / (CHARACTER * short)
+    shown = sum(not c.isspace() for c in line.text)
+    return line.score < READABLE or shown < SPARSE * expected
 
 
 class OcrEngine(Protocol):

@@ -25,7 +25,14 @@ from transforms.privacy.pixels.areas import (
     whole_line_areas,
 )
 from transforms.privacy.pixels.crops import KnownCrops, ink_box, split_at_borders
-from transforms.privacy.pixels.engine import Box, Deadline, Line, OcrEngine, overlap
+from transforms.privacy.pixels.engine import (
+    Box,
+    Deadline,
+    Line,
+    OcrEngine,
+    is_unreadable,
+    overlap,
+)
 from transforms.privacy.pixels.likeness import (
     TILE,
     RowFlags,
@@ -259,7 +266,7 @@ class IncrementalReader:
         for (index, (x0, y0, x1, y1)), line in zip(unknown, read, strict=True):
             found[index] = line
             self._crops.add(image[y0:y1, x0:x1], x0, y0, line)
-        return [found[i] for i in range(len(boxes)) if found[i].text]
+        return [found[i] for i in range(len(boxes)) if found[i].text or is_unreadable(found[i])]
 
 
 def _tiles_within(moved: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ MIN_VALUE = 4
 """Folded characters from which on a value is searched for in pixels."""
 FREE_OF_BOUNDARIES = 8
 """Folded characters from which on one token boundary is enough: OCR drops spaces."""
+KNOWN_LETTERS = 0x180
+"""Code points below are Latin letters that the recogniser was built to tell apart."""
 MAX_CANDIDATES = 400_000
 """Places looked at for values with errors in one search; about as many microseconds times ten."""
 MIN_PART_DIGITS, MIN_PART = 4, 6
@@ -28,9 +30,12 @@ class ValueIndex:
     def __init__(self, values: Iterable[Found]) -> None:
         self._values: dict[str, Found] = {}
         for found in values:
-            folded = fold(found.value).text
-            if found.propagates and len(folded) >= MIN_VALUE:
-                self._values.setdefault(folded, found)
+            if not found.propagates:
+                continue
+            for text in (found.value, _as_engines_read(found.value)):
+                folded = fold(text).text
+                if len(folded) >= MIN_VALUE:
+                    self._values.setdefault(folded, found)
         self._starts: dict[str, str] = {}
         self._ends: dict[str, str] = {}
         for folded, found in self._values.items():
@@ -100,6 +105,13 @@ class ValueIndex:
         if value is not None and end >= len(value) / 2:
             found = self._values[value]
             yield Hit(0, len(text), found.entity, found.value, "value")
+
+
+def _as_engines_read(value: str) -> str:
+    """Returns a value without the letters that the recogniser does not know and leaves out, as most
+    Vietnamese ones; unchanged where too little would be left."""
+    known = "".join(c for c in value if ord(c) < KNOWN_LETTERS)
+    return known if len(known) >= 0.6 * len(value) and len(known) >= MIN_PART else value
 
 
 def _whole_token(text: str, start: int, end: int, found: Found) -> Hit:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from schemas.findings import Found, Region, Span
 from schemas.traces import Frame
 from transforms.images import ImageDefect
-from transforms.privacy.pixels.engine import Deadline, Line, OcrEngine
+from transforms.privacy.pixels.engine import Deadline, Line, OcrEngine, is_unreadable
 from transforms.privacy.pixels.following import follow_pixels, follow_typing
 from transforms.privacy.pixels.hits import merged_hits
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
@@ -225,7 +225,9 @@ def _regions_of(
     by_value = hits_by_value([page.lines for page in pages], known)
     regions: list[list[Region]] = []
     for page, own, more in zip(pages, by_pattern, by_value, strict=True):
-        regions.append([])
+        # What nobody could read may be anything.
+        unread = [line for line in page.lines if is_unreadable(line)]
+        regions.append(list(_all_regions(unread, page.width, page.height)))
         for line, first, second in zip(page.lines, own, more, strict=True):
             for hit in merged_hits([*first, *second]):
                 hit = replace(hit, value=known.canonical(hit.value))

@@ -226,10 +226,13 @@ def holds_only_pixels(data: bytes, kind: str) -> bool:
 
 
 def _plain_png(data: bytes) -> bool:
-    """One image, opaque, not interlaced, of exactly its size, no chunk beside it (ISO 15948)."""
+    """One image, opaque, not interlaced, of exactly its size, no chunk beside it (ISO 15948).
+
+    Of 16 bits a sample only the upper eight are read and searched; the others may hold anything.
+    """
     width, height, depth, colour, _, _, interlace = struct.unpack_from(">IIBBBBB", data, 16)
     samples = {0: 1, 2: 3, 3: 1}.get(colour)
-    if samples is None or interlace:
+    if samples is None or interlace or depth > 8:
         return False
     position, parts, seen = 8, [], []
     while True:
