@@ -24,8 +24,9 @@ from schemas.receipts import Receipt, VersionPlan
 from transforms import storage
 from transforms.checkpoints import CheckpointStore
 from transforms.ingest.find import InputError, find_sessions
+from transforms.keys import stable_hash
 from transforms.storage_emulator import skip_credentials
-from transforms.write.manifest import read_manifest
+from transforms.write.manifest import link_dataset, read_manifest
 from transforms.write.plan import plan_version
 
 DEFAULT_RUNNER = "FnApiRunner"
@@ -77,6 +78,7 @@ def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None
             report.total = found.to_do
         manifest = read_manifest(options.output or "") if plan else None
         if plan and manifest and manifest["version"] == plan.version:
+            link_dataset(options.output or "", manifest)
             return Outcome("", plan.version, manifest, False, time.monotonic() - started)
         summary = _run_graph(settings, anew, report)
     return Outcome(settings.run_id, summary["version"], summary, True, time.monotonic() - started)
@@ -141,6 +143,9 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
         progress = os.path.join(str(storage.local_path(run_folder)), "progress.log")
     _quiet_beam()
     given = beam_options(o, settings.run_id)
+    if master := _flink_master(given):
+        # We hold the lock, so a job that is at work here has lost its launcher.
+        cancel_jobs(master, job_names(output))
     pipeline = beam.Pipeline(options=given)
     build_graph(pipeline, settings, anew, progress)
     watching = report.watch(progress) if report and progress else contextlib.nullcontext()
@@ -175,15 +180,21 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
 
 def _cancel(running: Any, options: Any) -> None:
     """Ends a job that was submitted to a runner elsewhere."""
-    from apache_beam.options.pipeline_options import FlinkRunnerOptions, GoogleCloudOptions
+    from apache_beam.options.pipeline_options import GoogleCloudOptions
 
-    master = options.view_as(FlinkRunnerOptions).flink_master
-    name = options.view_as(GoogleCloudOptions).job_name
-    if master and not master.startswith("["):
-        cancel_jobs(master, name)
+    if master := _flink_master(options):
+        cancel_jobs(master, options.view_as(GoogleCloudOptions).job_name)
     elif running is not None:
         with contextlib.suppress(Exception):
             running.cancel()
+
+
+def _flink_master(options: Any) -> str:
+    """Returns the address of the Flink cluster that the job goes to, or ""."""
+    from apache_beam.options.pipeline_options import FlinkRunnerOptions
+
+    master = options.view_as(FlinkRunnerOptions).flink_master or ""
+    return "" if master.startswith("[") else master
 
 
 def _configuration_fault(error: BaseException) -> str | None:
@@ -242,14 +253,19 @@ def beam_options(options: Options, run_id: str = "") -> Any:
     if not made.view_as(StandardOptions).runner:
         made.view_as(StandardOptions).runner = DEFAULT_RUNNER
     named = made.view_as(GoogleCloudOptions)
-    if run_id and not named.job_name:
-        named.job_name = f"tracemill-{run_id.lower()}"  # on every runner, not only Google's
+    if run_id and not named.job_name:  # on every runner, not only Google's
+        named.job_name = job_names(options.output or "") + run_id.lower()
     setup = made.view_as(SetupOptions)
     setup.save_main_session = False
     setup.beam_plugins = [*(setup.beam_plugins or []), "schemas.coders"]
     complete_beam_options(made)
     skip_credentials()
     return made
+
+
+def job_names(output: str) -> str:
+    """Returns how the names of all jobs on one output begin."""
+    return f"tracemill-{stable_hash('output', output)[:8]}-"
 
 
 def _quiet_beam() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.portability import common_urns
 
 
 def _with_key(packed: bytes) -> tuple[bytes, bytes]:
@@ -22,7 +23,11 @@ def _values(group: tuple[bytes, Iterable[bytes]]) -> Iterable[bytes]:
 
 
 class Spread(beam.PTransform):
-    """Breaks fusion: what follows runs on as many workers as there are."""
+    """Breaks fusion: what follows runs on as many workers as there are.
+
+    Known to runners as a reshuffle: Flink deals the elements out in turn, where grouping by the
+    hash of a key would give one worker more than another. Others do what ``expand`` says.
+    """
 
     def expand(self, packed: Any) -> Any:
         """Bytes → the same bytes, elsewhere."""
@@ -32,3 +37,7 @@ class Spread(beam.PTransform):
             | "Group" >> beam.GroupByKey()
             | "Values" >> beam.FlatMap(_values).with_output_types(bytes)
         )
+
+    def to_runner_api_parameter(self, unused_context: Any) -> tuple[str, None]:
+        """Names what this is to runners; see beam:transform:reshuffle:v1."""
+        return common_urns.composites.RESHUFFLE.urn, None

@@ -47,16 +47,26 @@ def main(arguments: Sequence[str]) -> int:
     variables = {k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)}
     with tempfile.TemporaryDirectory(prefix="tracemill-flink-") as name:
         folder = Path(name)
-        with local_cluster(folder) as cluster:
+        with local_cluster(folder, job_server=jar) as cluster:
             boot = write_boot(folder, variables)
             command = [sys.executable, "-m", "pipeline.cli", "run", *rest]
-            process = subprocess.Popen([*command, *flags(cluster, boot, jar, 2)], cwd=ROOT)
+            process = subprocess.Popen([*command, *flags(cluster, boot, 2)], cwd=ROOT)
             try:
-                return process.wait()
+                code = process.wait()
+                for line in refusals(folder) if code else ():
+                    print(line, file=sys.stderr)
+                return code
             finally:
                 if process.poll() is None:
                     process.terminate()
                     process.wait()
+
+
+def refusals(folder: Path) -> list[str]:
+    """Returns why workers could not start, each reason once."""
+    log = folder / "log" / "boot.log"
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return sorted({line for line in lines if line.startswith("tracemill worker: ")})
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from deploy.flink.loopback import patch_jar
+
 FLINK = "1.19.3"
 BEAM = "2.77.0"
 JOB_SERVER = "2.70.0"
@@ -81,7 +83,7 @@ def flink_jars() -> Path:
 
 
 def _job_server_path() -> Path:
-    return cache_folder() / "flink" / f"job-server-{JOB_SERVER}.jar"
+    return cache_folder() / "flink" / f"job-server-{JOB_SERVER}-loopback.jar"
 
 
 def job_server_jar() -> Path:
@@ -94,7 +96,9 @@ def job_server_jar() -> Path:
         work = Path(name)
         shutil.copy(Path(__file__).with_name("pom.xml"), work)
         _run("assembling the job server", ["mvn", "-q", "-B", "package"], work)
-        (work / "target" / "beam-flink-job-server-1.jar").rename(jar)
+        made = work / "target" / "beam-flink-job-server-1.jar"
+        patch_jar(made)
+        made.rename(jar)
     return jar
 
 

@@ -26,6 +26,10 @@ from deploy.flink import artefacts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_S = 120
+WORKERS_KEPT_MS = 2000
+"""Workers are kept that long between two stages; without it each stage starts its own."""
+RESTART_DELAY_S = 3
+"""Longer than WORKERS_KEPT_MS: a job that restarts earlier is given the worker that was lost."""
 PR_SET_PDEATHSIG = 1
 OPENED = (
     "lang net io nio lang.reflect text time util util.concurrent util.concurrent.atomic "
@@ -57,12 +61,16 @@ def free_port() -> int:
 
 
 class LocalCluster:
-    """A standalone session cluster; ``folder`` gets its configuration and logs."""
+    """A standalone session cluster with a job server; ``folder`` gets configuration and logs."""
 
-    def __init__(self, folder: Path, task_managers: int = 2, slots: int = 2):
+    def __init__(
+        self, folder: Path, task_managers: int = 2, slots: int = 2, job_server: str | None = None
+    ):
         self.folder = folder
         self.task_managers = task_managers
+        self.jar = job_server or str(artefacts.job_server_jar())
         self.rest_port = free_port()
+        self.job_port = free_port()
         self.sessions: list[int] = []
         """Session ids of everything that was started; a session outlives its leader."""
         self.running: dict[str, subprocess.Popen] = {}
@@ -93,18 +101,29 @@ class LocalCluster:
             "taskmanager.memory.framework.off-heap.size": "128m",
             "taskmanager.memory.network.min": "128m",
             "taskmanager.memory.network.max": "128m",
+            # Receipts are small, and one TaskManager must be able to hold all of a job's stages.
+            "taskmanager.network.sort-shuffle.min-buffers": 64,
             "taskmanager.memory.managed.size": "256m",
             "taskmanager.memory.jvm-metaspace.size": "256m",
             "taskmanager.memory.jvm-overhead.min": "192m",
             "taskmanager.memory.jvm-overhead.max": "192m",
             "parallelism.default": 2,
             "io.tmp.dirs": self.folder / "tmp",
-            "heartbeat.timeout": 10000,
-            "heartbeat.interval": 2000,
+            # Beam's classes come from the class path: those that a job brings with it are gone
+            # between two stages, and the workers that they keep with them.
+            "classloader.resolve-order": "parent-first",
+            # A killed process refuses the next two heartbeats; one that starves for a while is
+            # not given up.
+            "heartbeat.interval": 1000,
+            "heartbeat.rpc-failure-threshold": 2,
+            "heartbeat.timeout": 60000,
             "cluster.registration.error-delay": 1000,
+            # Else both halves of a job may share one TaskManager, and so one worker process.
+            "cluster.evenly-spread-out-slots": "true",
+            "taskmanager.load-balance.mode": "SLOTS",
             "restart-strategy.type": "fixed-delay",
-            "restart-strategy.fixed-delay.attempts": 5,
-            "restart-strategy.fixed-delay.delay": "2 s",
+            "restart-strategy.fixed-delay.attempts": 10,
+            "restart-strategy.fixed-delay.delay": f"{RESTART_DELAY_S} s",
         }
 
     @property
@@ -118,6 +137,12 @@ class LocalCluster:
         self._java("jobmanager", "-Xmx1g", entry, "--executionMode", "cluster")
         for number in range(self.task_managers):
             self.start_task_manager(f"taskmanager-{number}")
+        self._start("jobserver", [
+            "java", "-Xmx512m", "-jar", self.jar, f"--flink-master=http://{self.master}",
+            f"--artifacts-dir={self.folder / 'tmp'}", "--job-host=127.0.0.1",
+            f"--job-port={self.job_port}", f"--artifact-port={free_port()}",
+            f"--expansion-port={free_port()}",
+        ])  # fmt: skip
         self.wait_for(self.task_managers)
 
     def start_task_manager(self, name: str) -> None:
@@ -127,10 +152,14 @@ class LocalCluster:
 
     def _java(self, name: str, memory: str, entry: str, *arguments: str) -> None:
         conf = self.folder / "conf"
+        classes = f"{artefacts.flink_jars()}/*:{self.jar}"
         command = [
             "java", memory, *JVM_FLAGS, f"-Dlog4j.configurationFile={conf / 'log4j.properties'}",
-            "-cp", f"{artefacts.flink_jars()}/*", entry, "--configDir", str(conf), *arguments,
+            "-cp", classes, entry, "--configDir", str(conf), *arguments,
         ]  # fmt: skip
+        self._start(name, command)
+
+    def _start(self, name: str, command: list[str]) -> None:
         with (self.folder / "log" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -144,10 +173,11 @@ class LocalCluster:
         self.sessions.append(process.pid)
 
     def wait_for(self, task_managers: int) -> None:
-        """Waits until that many TaskManagers are registered."""
+        """Waits until that many TaskManagers are registered and the job server listens."""
         deadline = time.monotonic() + READY_S
         while True:
             with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.job_port), 1).close()
                 if self.get("/overview")["taskmanagers"] >= task_managers:
                     return
             for name, process in self.running.items():
@@ -155,7 +185,7 @@ class LocalCluster:
                     raise RuntimeError(f"{name} ended; see {self.folder / 'log'}")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"no cluster after {READY_S} s; see {self.folder / 'log'}")
-            time.sleep(0.5)
+            time.sleep(0.2)
 
     def get(self, path: str) -> Any:
         """Returns what Flink's REST interface says."""
@@ -163,11 +193,10 @@ class LocalCluster:
             return json.load(reply)
 
     def kill_task_manager(self, name: str) -> None:
-        """Ends a TaskManager at once, and the workers it leaves behind."""
+        """Ends a TaskManager at once; its workers notice that and end by themselves."""
         process = self.running.pop(name)
         process.kill()
         process.wait()
-        end_session(process.pid)
 
     def stop(self) -> None:
         """Ends everything that was started here, also what lost its parent."""
@@ -211,8 +240,15 @@ def session_members(session: int) -> list[int]:
 
 
 def write_boot(folder: Path, variables: Mapping[str, str]) -> Path:
-    """Writes the program that a TaskManager starts for each worker; refuses another Beam."""
-    lines = ["#!/bin/sh"]
+    """Writes the program that a TaskManager starts for each worker; refuses another Beam.
+
+    What it and the worker say before they can log goes to ``log/boot.log`` in ``folder``.
+    """
+    for part in ("log", "tmp"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    log = folder / "log" / "boot.log"
+    # The TaskManager throws away what the program says.
+    lines = ["#!/bin/sh", f"exec >> {shlex.quote(str(log))} 2>&1"]
     for name, value in {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),
@@ -227,7 +263,11 @@ def write_boot(folder: Path, variables: Mapping[str, str]) -> Path:
         "') || { echo 'tracemill worker: no Python with apache-beam on the PATH' >&2; exit 78; }",
         f'[ "$found" = {artefacts.BEAM} ] || {{ echo "tracemill worker: apache-beam $found here, '
         f'{artefacts.BEAM} where the job was started" >&2; exit 78; }}',
-        f"exec '{artefacts.boot_program()}' \"$@\"",
+        # A TaskManager that was killed leaves its workers behind: they end when it is gone.
+        "(while kill -0 $PPID && kill -0 $$; do sleep 1; done; kill -TERM $$) 2>/dev/null &",
+        # It writes files, the job's options too: where no other worker does.
+        f'cd "$(mktemp -d {shlex.quote(str(folder))}/tmp/worker.XXXXXX)" || exit 78',
+        f'exec \'{artefacts.boot_program()}\' "$@" "--semi_persist_dir=$PWD"',
     ]
     path = folder / "boot.sh"
     path.write_text("\n".join(lines) + "\n")
@@ -235,16 +275,16 @@ def write_boot(folder: Path, variables: Mapping[str, str]) -> Path:
     return path
 
 
-def flags(cluster: LocalCluster, boot: Path, jar: str | None, parallelism: int) -> list[str]:
+def flags(cluster: LocalCluster, boot: Path, parallelism: int) -> list[str]:
     """Returns Beam's options for a job on this cluster."""
     return [
         "--runner=FlinkRunner",
         f"--flink_master={cluster.master}",
         f"--flink_version={artefacts.FLINK.rpartition('.')[0]}",
-        f"--flink_job_server_jar={jar or artefacts.job_server_jar()}",
+        f"--job_endpoint=127.0.0.1:{cluster.job_port}",
         f"--parallelism={parallelism}",
         "--environment_type=PROCESS",
-        "--environment_cache_millis=60000",  # else every stage starts workers of its own
+        f"--environment_cache_millis={WORKERS_KEPT_MS}",
         "--environment_config=" + json.dumps({"command": str(boot)}),
         "--shared_mount",
     ]

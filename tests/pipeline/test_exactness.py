@@ -146,6 +146,14 @@ def test_killed_while_writing_the_version_nothing_half_is_visible(
     assert version_files(out) == expected
 
 
+def test_a_run_killed_just_before_it_set_the_link_is_made_up_for(place, expected, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(place / "one", out, symlinks=True)
+    (out / "dataset").unlink()
+    assert run_in(place, out).stdout.startswith("nothing to do")
+    assert version_files(out) == expected
+
+
 def test_new_sessions_are_added_and_the_version_equals_one_from_scratch(place, tmp_path):
     sessions = tmp_path / "sessions"
     shutil.copytree(place / "sessions", sessions)

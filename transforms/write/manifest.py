@@ -55,11 +55,17 @@ def publish(output: str, manifest: dict[str, Any]) -> None:
             break
     else:
         raise storage.StorageError(f"replace {uri}: it kept changing under this run")
-    if storage.is_local(output):
-        _link(output, manifest["path"])
+    link_dataset(output, manifest)
 
 
-def _link(output: str, target: str) -> None:
+def link_dataset(output: str, manifest: dict[str, Any]) -> None:
+    """Points the ``dataset`` link at the manifest's version, where there are links.
+
+    A run that was killed just before it is made up for by the next one.
+    """
+    if not storage.is_local(output):
+        return
+    target = manifest["path"]
     link = storage.local_path(output) / "dataset"
     if link.is_symlink() and os.readlink(link) == target:
         return
