@@ -3,7 +3,7 @@ has datatrove.
 
 ``python datatrove_runner.py SETTINGS.json`` prints one JSON object: documents written, seconds of
 CPU, seconds of wall clock. The rollout does what its users must write themselves: it looks whether
-the answer is JSON, and asks again after a fault that the runner does not mend.
+the answer is JSON with a choice, and asks again after a fault that the runner does not mend.
 """
 
 from __future__ import annotations
@@ -51,9 +51,11 @@ def main() -> None:
                 said = await asyncio.wait_for(
                     generate({**bodies[int(document.id)]}), settings["limit_s"]
                 )
-                return json.loads(said.text)
-            except ValueError:  # no JSON: at once, as a repair is
-                continue
+                answer = json.loads(said.text)
+                if "choice" in answer:
+                    return answer
+            except ValueError:
+                continue  # no JSON: at once, as a repair is
             except ServerError:
                 await asyncio.sleep(0.25 * 2**attempt * (0.5 + random.random() / 2))
             except (InferenceError, TimeoutError) as fault:

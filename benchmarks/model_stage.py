@@ -68,7 +68,7 @@ def work(
     async def one(name: str) -> tuple[str, str, str | None, tuple[str, ...]]:
         (context,) = contexts([name], of, session=name)
         said = await classifier.classify(context)
-        decided = said if said.status == "failed" else decide(said, of, 0.8)
+        decided = decide(said, of, 0.8)
         return name, decided.status, decided.action, decided.reasons
 
     window = AsyncWindow(lambda: one, concurrency)

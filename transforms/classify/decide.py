@@ -1,6 +1,7 @@
 """From what a classifier says to what is done with it: accept, review, fail, or drop as noise.
 
-The same rules for every classifier, so that a model's answer is trusted no more than a rule's.
+The same rules for every classifier, so that a model's answer is trusted no more than a rule's. Only
+here does a classification get one of its four states.
 """
 
 from __future__ import annotations
@@ -15,35 +16,39 @@ from schemas.classifications import NONE_ACTION, Classification
 
 REDACTED = "<REDACTED>"
 NOISE_REASON = "no_canonical_action"
+ACCEPTED, REVIEW, FAILED, NOISE = "accepted", "review", "failed", NONE_ACTION
 
 
 def decide(classification: Classification, suite: Suite, min_confidence: float) -> Classification:
     """Returns the classification with its status, reasons, and a confidence that is a number 0–1.
 
-    ``failed`` for a label that the Suite doesn't have (``unknown_action``); ``none`` for noise at
-    or above the threshold; ``accepted`` when nothing speaks against it; else ``review`` with every
-    reason that holds.
+    ``failed`` for a label that the Suite doesn't have (``unknown_action``), and where the
+    classifier failed to get any answer, with its reasons; ``none`` for noise at or above the
+    threshold; ``accepted`` when nothing speaks against it; else ``review`` with every reason that
+    holds.
     """
     confidence = _number(classification.confidence)
     name = classification.action
     reasons = [r for r in classification.reasons if r not in _OWN_REASONS]
+    if name is None and classification.status == FAILED:
+        return _with(classification, FAILED, reasons, confidence)
     if name is None:
-        return _with(classification, "review", [*reasons, "abstained"], confidence)
+        return _with(classification, REVIEW, [*reasons, "abstained"], confidence)
     if name == NONE_ACTION:
         if confidence is None:
-            return _with(classification, "review", [*reasons, "missing_confidence"], None)
+            return _with(classification, REVIEW, [*reasons, "missing_confidence"], None)
         if confidence >= min_confidence and not reasons:
-            return _with(classification, "none", [NOISE_REASON], confidence)
-        return _with(classification, "review", [*reasons, "abstained"], confidence)
+            return _with(classification, NOISE, [NOISE_REASON], confidence)
+        return _with(classification, REVIEW, [*reasons, "abstained"], confidence)
     action = next((a for a in suite.actions if a.name == name), None)
     if action is None:
-        return _with(classification, "failed", [*reasons, "unknown_action"], confidence)
+        return _with(classification, FAILED, [*reasons, "unknown_action"], confidence)
     reasons += _parameter_faults(classification, action)
     if confidence is None:
         reasons.append("missing_confidence")
     elif confidence < min_confidence:
         reasons.append("low_confidence")
-    return _with(classification, "review" if reasons else "accepted", reasons, confidence)
+    return _with(classification, REVIEW if reasons else ACCEPTED, reasons, confidence)
 
 
 _OWN_REASONS = frozenset(

@@ -45,13 +45,22 @@ def read_answers(data: bytes, name: str = "review/answers.jsonl") -> dict[str, d
             continue
         try:
             answer = msgspec.json.decode(line, type=Answer)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise AnswerError(
                 f"{name}:{number}: {error}; expected session_id, segment_id, action and, "
                 "where they were wrong, parameters"
             ) from None
         answers.setdefault(answer.session_id, {})[answer.segment_id] = answer
     return answers
+
+
+def settled(
+    said: Classification, answer: Answer | None, suite: Suite, min_confidence: float
+) -> Classification:
+    """Returns the decided classification: a person's answer where there is one, else the rules'."""
+    if answer is not None:
+        return answered(said, answer, suite, min_confidence)
+    return decide(said, suite, min_confidence)
 
 
 def answered(

@@ -13,9 +13,9 @@ from schemas.outcomes import Dropped, Failure
 from schemas.traces import Request
 from schemas.trajectories import PreparedSession
 from transforms.classify.classifier import Classifier, SegmentContext
-from transforms.classify.decide import NOISE_REASON, decide
+from transforms.classify.decide import FAILED, NOISE, NOISE_REASON
 from transforms.classify.evidence import SessionFacts
-from transforms.classify.review import Answer, Answers, answered
+from transforms.classify.review import Answer, Answers, settled
 from transforms.classify.segment import segment_trajectory
 from transforms.classify.suites import choose_suite
 
@@ -69,10 +69,7 @@ def classify_segments(
         said = classifier.classify(msgspec.structs.replace(context, previous=previous))
         said = msgspec.structs.replace(said, configuration=configuration)
         answer = (answers or {}).get(context.segment.id)
-        if answer is not None:
-            decided.append(answered(said, answer, suite, min_confidence))
-        else:
-            decided.append(decide(said, suite, min_confidence))
+        decided.append(settled(said, answer, suite, min_confidence))
     return tuple(decided)
 
 
@@ -101,20 +98,20 @@ def classify_session(
 def outcomes(
     prepared: PreparedSession, decided: Sequence[Classification]
 ) -> tuple[tuple[Failure, ...], tuple[Dropped, ...]]:
-    """The failures (labels that the Suite doesn't have) and drops (noise) among classifications."""
+    """The failures (no usable answer) and drops (noise) among classifications."""
     failures = tuple(
         Failure(
             session_id=prepared.session.id,
             stage="ClassifySegments",
             code=c.reasons[-1] if c.reasons else "failed",
-            message="the classifier's answer names no action of the Suite",
+            message="the classifier gave no usable answer about a segment",
         )
         for c in decided
-        if c.status == "failed"
+        if c.status == FAILED
     )
     dropped = tuple(
         Dropped(kind="segment", record=c.segment.id, reason=NOISE_REASON)
         for c in decided
-        if c.status == "none"
+        if c.status == NOISE
     )
     return failures, dropped

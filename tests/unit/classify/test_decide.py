@@ -57,6 +57,15 @@ def test_noise_is_dropped_only_when_it_is_sure() -> None:
     assert outcome(said(None, 0.99)) == ("review", ("abstained",))
 
 
+def test_a_classifier_without_any_answer_has_failed_for_its_reason() -> None:
+    failed = msgspec.structs.replace(said(None, None), status="failed", reasons=("http_503",))
+    assert outcome(failed) == ("failed", ("http_503",))
+    assert decide(decide(failed, SUITE, 0.8), SUITE, 0.1) == decide(failed, SUITE, 0.1)
+    # What it said after all counts, not the state that an earlier decision gave it.
+    unknown = decide(said("send_email"), SUITE, 0.8)
+    assert outcome(unknown) == ("failed", ("unknown_action",))
+
+
 def test_required_parameters_must_be_there() -> None:
     assert outcome(said("search_products"))[1] == ("missing_parameter",)
     assert outcome(said("search_products", query=""))[1] == ("missing_parameter",)

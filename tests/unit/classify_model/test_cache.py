@@ -62,6 +62,7 @@ def test_racing_writers_all_go_on_with_one_value(cache):
         lambda whole: whole.replace(b"reply", b"rePly"),
         lambda whole: whole[: len(whole) // 2],
         lambda whole: b"[1]\nreply",
+        lambda whole: whole.replace(b'":"', b'":"\xff', 1),
     ],
 )
 def test_a_damaged_entry_is_missing_kept_aside_and_replaced(cache, spoil):

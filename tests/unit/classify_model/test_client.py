@@ -77,6 +77,8 @@ def test_characters_spread_over_tokens_belong_to_the_one_that_completes_them():
         b'{"choices": [{"message": 3}]}',
         b'{"choices": {"a": 1}}',
         b'{"choices": [{"message": "x"}]}',
+        b'{"choices": "\xff"}',
+        b"[" * 100_000,
     ],
 )
 def test_what_is_no_completion_is_none(content):

@@ -52,8 +52,10 @@ def read_object(text: str) -> dict[str, Any] | None:
     """Finds the JSON object in a text, inside a code fence or prose too; None when there is
     none.
 
-    A repeated key makes it no object: two answers are no answer.
+    A repeated key makes it no object: two answers are no answer. What a model thinks aloud before
+    it answers is left out.
     """
+    text = re.sub(r"\A\s*<think>.*?</think>", "", text, count=1, flags=re.DOTALL)
     decoder = json.JSONDecoder(object_pairs_hook=_unique)
     at = text.find("{")
     while at >= 0:

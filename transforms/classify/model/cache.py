@@ -85,6 +85,6 @@ def _opened(key: str, data: bytes) -> bytes | None:
     line, _, value = data.partition(b"\n")
     try:
         head = msgspec.json.decode(line, type=_Head)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):  # ValueError: no UTF-8
         return None
     return value if head.key == key and head.checksum == _checksum(value) else None

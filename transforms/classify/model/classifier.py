@@ -14,6 +14,7 @@ from schemas.catalogue import Model, Suite
 from schemas.classifications import Candidate, Classification, Usage
 from transforms.classify.calibration import Calibration, calibrated
 from transforms.classify.classifier import SegmentContext
+from transforms.classify.decide import FAILED, REVIEW
 from transforms.classify.model import requests
 from transforms.classify.model.answers import Answer, Unusable, read_answer, read_object
 from transforms.classify.model.asking import Asked, Asker
@@ -69,8 +70,9 @@ class ModelClassifier:
     async def classify(self, context: SegmentContext) -> Classification:
         """Returns what the model says of one segment, checked.
 
-        ``status`` is ``failed`` where there is no usable answer in the end, else ``review``;
-        ``decide`` settles it. Raises ConfigurationFault when the endpoint refuses everything.
+        ``status`` is ``failed`` where there is no usable answer in the end, else ``review``:
+        ``decide`` says what becomes of it. Raises ConfigurationFault when the endpoint refuses
+        everything.
         """
         return self.classification(context, await self.find(context))
 
@@ -109,7 +111,7 @@ class ModelClassifier:
             evidence=answer.evidence if answer else (),
             confidence=confidence,
             confidence_source=finding.source,
-            status="failed" if finding.failed else "review",
+            status=FAILED if finding.failed else REVIEW,
             reasons=tuple(reasons),
             candidates=finding.candidates,
             model_id=self.model.id,
@@ -174,14 +176,6 @@ class ModelClassifier:
             drawn = await self.asker.sample(asked, sent.pictures(), read, wanted - len(samples))
             samples, usage = (*samples, *drawn[0]), drawn[1]
         return weighed(asked, samples, usage, context.suite)
-
-
-def is_provisional(classification: Classification) -> bool:
-    """Whether a later run may find more: nothing was answered, for want of budget or endpoint."""
-    return any(
-        reason in ("budget", "timeout", "connection", "garbage") or reason.startswith("http_")
-        for reason in classification.reasons
-    )
 
 
 def _read(text: str, suite: Suite, evidence: Evidence) -> Answer | Unusable:

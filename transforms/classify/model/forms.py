@@ -24,7 +24,7 @@ from transforms.classify.model.settings import ConfigurationFault, ModelSettings
 DEFAULT_VOTES = 5
 """Samples in one request, where an endpoint gives several but no token probabilities."""
 MOST_PROBES = 16
-HEAD_START_S = 0.15
+HEAD_START_S = 0.05
 DOUBTS = 3
 HOPELESS = 3
 """Requests refused in every form before the configuration is held to be wrong."""

@@ -65,7 +65,14 @@ def parse_reply(content: bytes) -> Reply | None:
     try:
         data = msgspec.json.decode(content)
         choices = tuple(_choice(c) for c in data["choices"])
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+    except (
+        msgspec.DecodeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ):
         return None
     usage = data.get("usage")
     usage = usage if isinstance(usage, dict) else {}
@@ -170,7 +177,7 @@ def parse_error(content: bytes) -> EndpointError:
     """Reads an error in the forms that endpoints give it: an object, a text, a list of details."""
     try:
         data = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: no UTF-8
         data = content.decode("utf-8", "replace")
     inner = data.get("error", data) if isinstance(data, dict) else data
     error = inner if isinstance(inner, dict) else {}

@@ -18,13 +18,12 @@ from schemas.outcomes import is_volatile
 from schemas.trajectories import PreparedSession
 from schemas.work import ResultWork
 from transforms import storage
-from transforms.classify.decide import decide
 from transforms.classify.model.annotate import Annotator
 from transforms.classify.model.classifier import ModelClassifier
 from transforms.classify.model.replies import ASKED
 from transforms.classify.model.settings import ModelSettings
 from transforms.classify.model.wording import RequestWriter, Worded, wants_wording
-from transforms.classify.review import Answer, Answers, answered
+from transforms.classify.review import Answer, Answers, settled
 from transforms.classify.session import outcomes, segment_contexts
 from transforms.places import frame_path
 
@@ -102,14 +101,7 @@ class ClassifySessions:
         for said in await classifier.classify_all(contexts):
             found = msgspec.structs.replace(said, configuration=number)
             answer = answers.get(found.segment.id)
-            if answer is not None:
-                found = answered(found, answer, suite, self.stage.min_confidence)
-            else:
-                failed = found.status == "failed"
-                found = decide(found, suite, self.stage.min_confidence)
-                if failed and found.status == "review":
-                    found = msgspec.structs.replace(found, status="failed")
-            made.append(found)
+            made.append(settled(found, answer, suite, self.stage.min_confidence))
         return made
 
     async def _requests(

@@ -144,7 +144,10 @@ class Transport:
 
 def place_of(base_url: str | None) -> str:
     """Host and path of an endpoint, without credentials or query."""
-    parts = urlsplit(base_url or "")
+    try:
+        parts = urlsplit(base_url or "")
+    except ValueError:
+        return "endpoint"
     return f"{parts.hostname or 'default endpoint'}{parts.path}"
 
 
