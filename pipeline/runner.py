@@ -17,7 +17,8 @@ from pipeline.flink_jobs import cancel_jobs
 from pipeline.locks import only_run
 from pipeline.options import Options, UsageError
 from pipeline.preflight import check_runner
-from pipeline.settings import RunSettings, resolve
+from pipeline.settings import RunSettings, load_prices, resolve
+from pipeline.spending import spent
 from pipeline.stopping import raise_if_asked, was_asked
 from pipeline.stores import complete_beam_options
 from schemas.receipts import Receipt, VersionPlan
@@ -26,6 +27,7 @@ from transforms.checkpoints import CheckpointStore
 from transforms.ingest.find import InputError, find_sessions
 from transforms.keys import stable_hash
 from transforms.storage_emulator import skip_credentials
+from transforms.write.commit import write_summary
 from transforms.write.manifest import link_dataset, read_manifest
 from transforms.write.plan import plan_version
 
@@ -173,6 +175,11 @@ def _run_graph(settings: RunSettings, anew: frozenset[str], report: Any) -> dict
     summary = _read_summary(run_folder)
     if summary is None:
         raise InfrastructureError(f"{run_folder}: the run ended without a summary")
+    if o.classifier != "offline":
+        priced = (o.model or "") in load_prices(o.price_file)
+        if model := spent(running, priced):
+            summary["model"] = model
+            write_summary(run_folder, summary)
     if progress:
         _link_latest(output, settings.run_id)
     return summary

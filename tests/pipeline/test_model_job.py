@@ -135,6 +135,25 @@ def test_a_warm_run_asks_nothing_and_gives_the_same_bytes(place, server, undistu
     assert version_files(output) == version_files(undisturbed[0])
 
 
+def test_the_summary_says_what_this_run_asked_and_paid(place, server, out, tmp_path, capsys):
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("fake-1: {prompt: 10, completion: 20}\n")
+    server.reset(key=KEY, plan=["", "500"])
+    arguments = place.arguments(out, *asking(server, f"--price_file={prices}"))
+    assert main(arguments) == 0
+    model = summary(out)["model"]
+    assert model["calls"] == server.count() == model["replies"] + 1
+    tokens = model["prompt_tokens"] * 10 + model["completion_tokens"] * 20
+    assert model["usd"] == pytest.approx(tokens / 1e6, abs=1e-4) and model["usd"] > 0
+    assert f"model: {model['calls']} calls, 0 replies from the cache" in capsys.readouterr().out
+    # It is this run's: what a warm run reads from the cache was paid before.
+    without_results(out)
+    assert main(arguments) == 0
+    again = summary(out)["model"]
+    assert (again["calls"], again["usd"], again["prompt_tokens"]) == (0, 0, 0)
+    assert again["cache_hits"] >= model["replies"]
+
+
 def cached(output):
     return {storage.name_of(s.uri).removesuffix(".json") for s in storage.walk(f"{output}/cache")}
 

@@ -106,8 +106,13 @@ def _write_summary(
         "rows": _rows(shards),
         "configuration": settings.facts,
     }
-    uri = storage.join(settings.output, "run", settings.run_id, "summary.json")
-    storage.write_bytes(uri, msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n")
+    write_summary(storage.join(settings.output, "run", settings.run_id), summary)
+
+
+def write_summary(run_folder: str, summary: dict[str, Any]) -> None:
+    """Writes what a run came to into its folder."""
+    data = msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n"
+    storage.write_bytes(storage.join(run_folder, "summary.json"), data)
 
 
 def _rows(shards: Sequence[ShardSummary]) -> dict[str, int]:
