@@ -28,6 +28,8 @@ class Scanned:
     pictures: int
     hits: dict[str, int]
     """``<table>.<column>/<entity>`` → number; never a value."""
+    sessions: list[str]
+    """Published ids of the sessions in which something was found."""
 
 
 def scan(output: str, key_file: str, scrubber_config: str | None, pictures: int | None) -> Scanned:
@@ -59,7 +61,8 @@ def scan(output: str, key_file: str, scrubber_config: str | None, pictures: int 
         looked_at += len(frames) if loaded.engine else 0
         for entity, n in _in_pictures(output, store, receipt, frames, loaded, keys).items():
             hits[f"frames.pixels/{entity}"] = hits.get(f"frames.pixels/{entity}", 0) + n
-    return Scanned(len(members), looked_at, dict(sorted(hits.items())))
+            checks.sessions[receipt.session_id] = None
+    return Scanned(len(members), looked_at, dict(sorted(hits.items())), sorted(checks.sessions))
 
 
 def _frames(

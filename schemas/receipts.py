@@ -77,6 +77,9 @@ class FileEntry(msgspec.Struct, frozen=True, array_like=True):
 PICTURES = -1
 """``ShardSummary.shard`` of what was found in pictures, which belong to no shard."""
 
+MAX_NAMED_SESSIONS = 3
+"""How many sessions an objection names."""
+
 
 class ShardSummary(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What one shard writer wrote; Commit sums these up."""
@@ -89,3 +92,5 @@ class ShardSummary(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """``<what>/<name>`` → number, for the summary."""
     privacy_hits: dict[str, int] = msgspec.field(default_factory=dict)
     """``<place>/<entity>`` → number that VerifyPrivacy found."""
+    privacy_sessions: tuple[str, ...] = ()
+    """Published ids of (the first of) the sessions in which it found something."""

@@ -42,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
                     "sessions": found.values_of_sessions,
                     "pictures": found.pictures,
                     "hits": found.hits,
+                    "sessions_with_hits": found.sessions,
                 }
             )
         )
@@ -49,5 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"searched {found.values_of_sessions} sessions and {found.pictures} pictures")
         for place, n in found.hits.items():
             print(f"{n:>8}  {place}")
+        for session in found.sessions:
+            print(f"          in session {session}")
         print("personal data was found" if found.hits else "nothing was found")
     return 3 if found.hits else 0

@@ -15,7 +15,7 @@ import apache_beam as beam
 import msgspec
 
 from schemas.packing import pack, unpack
-from schemas.receipts import PICTURES, Receipt, ShardSummary, VersionPlan
+from schemas.receipts import MAX_NAMED_SESSIONS, PICTURES, Receipt, ShardSummary, VersionPlan
 from schemas.work import SessionWork
 from transforms import prepared, storage
 from transforms.checkpoints import CheckpointKeys, CheckpointStore, read_members
@@ -156,7 +156,8 @@ class _VerifyShard(beam.DoFn):
         hits = verify_files(checks, root, summary.files, members) if new else {}
         if not hits:
             marks.add(new)
-        yield pack(msgspec.structs.replace(summary, privacy_hits=hits))
+        named = tuple(checks.sessions)[:MAX_NAMED_SESSIONS]
+        yield pack(msgspec.structs.replace(summary, privacy_hits=hits, privacy_sessions=named))
 
 
 class _VerifyPictures(beam.DoFn):
@@ -198,7 +199,8 @@ class _VerifyPictures(beam.DoFn):
         count("VerifyPrivacy", "pictures", len(chosen))
         if hits:
             named = {f"frames.pixels/{entity}": n for entity, n in hits.items()}
-            yield pack(ShardSummary(shard=PICTURES, privacy_hits=named))
+            sessions = (receipt.session_id,)
+            yield pack(ShardSummary(shard=PICTURES, privacy_hits=named, privacy_sessions=sessions))
         else:
             marks.add([receipt])
 

@@ -26,6 +26,8 @@ MIN_INSIDE_CHARS = 8
 MIN_CLIPPED_CHARS = 6
 """At least as much of a value must stand at the end of a text to count as clipped."""
 MAX_CLIPPED_CHARS = 80
+WINDOW_TOKENS = 6
+"""Any so many tokens in a row of a longer value are searched for as well: it may be quoted."""
 
 TOKEN = re.compile(r"[^\W_]+")
 _BLANKS = re.compile(r" +")
@@ -62,11 +64,22 @@ class ValueIndex:
             self._inside[needle] = entity
         if token is not None:
             self._by_token.setdefault(token.group(), []).append((needle, token.start(), entity))
+            self._add_windows(needle, entity, seen)
         first_word = needle.partition(" ")[0]
         least = max(MIN_CLIPPED_CHARS, len(first_word) + 2 if " " in needle else 0)
         for end in range(least, min(len(needle), MAX_CLIPPED_CHARS)):
             self._clipped.setdefault(needle[:end], entity)
         self._longest = max(self._longest, min(len(needle), MAX_CLIPPED_CHARS))
+
+    def _add_windows(self, needle: str, entity: str, seen: set[str]) -> None:
+        tokens = [match.span() for match in TOKEN.finditer(needle)]
+        if len(tokens) <= WINDOW_TOKENS:
+            return
+        for (start, first_end), (_, end) in zip(tokens, tokens[WINDOW_TOKENS - 1 :]):
+            window = needle[start:end]
+            if window not in seen:
+                seen.add(window)
+                self._by_token.setdefault(needle[start:first_end], []).append((window, 0, entity))
 
     def __bool__(self) -> bool:
         return bool(self._by_token or self._inside)

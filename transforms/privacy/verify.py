@@ -21,9 +21,8 @@ from transforms.privacy.bodies import is_data_key
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded
 from transforms.privacy.replace import is_replacement
-from transforms.privacy.values import MIN_CHARS, TOKEN
+from transforms.privacy.values import MIN_CHARS, TOKEN, WINDOW_TOKENS
 
-MAX_TOKENS = 6
 DIGEST_BYTES = 8
 
 _BLANKS = re.compile(r"[ _]+")
@@ -66,7 +65,7 @@ def _windows(text: str, firsts: Collection[bytes] | None, key: bytes) -> Iterato
     for number, (start, end) in enumerate(tokens):
         if firsts is not None and first_of(low[start:end]) not in firsts:
             continue
-        for _, stop in tokens[number : number + MAX_TOKENS]:
+        for _, stop in tokens[number : number + WINDOW_TOKENS]:
             yield _BLANKS.sub(" ", low[start:stop])
 
 
@@ -86,9 +85,9 @@ def value_digests(values: Iterable[Found], key: bytes) -> frozenset[bytes]:
         spans = [match.span() for match in TOKEN.finditer(low)]
         if not found.propagates or len(found.value) < MIN_CHARS or not spans:
             continue
-        for number in range(max(1, len(spans) - MAX_TOKENS + 1)):
+        for number in range(max(1, len(spans) - WINDOW_TOKENS + 1)):
             start, end = spans[number]
-            stop = spans[min(number + MAX_TOKENS, len(spans)) - 1][1]
+            stop = spans[min(number + WINDOW_TOKENS, len(spans)) - 1][1]
             if stop - start < MIN_CHARS or (low[start:stop].isalpha() and low[start:stop] != low):
                 continue  # "+49 (0)" is not told by its digits, nor "Summer!" by a word
             digests.add(_digest(key, _BLANKS.sub(" ", low[start:stop])))

@@ -34,6 +34,8 @@ class SessionChecks:
         self.store, self.finder, self.keys = store, finder, keys
         self.members = {r.session_id: r for r in members}
         self.hits: Counter[str] = Counter()
+        self.sessions: dict[str, None] = {}
+        """Those with hits, in order."""
         self._session = ""
         self._checker: OutputChecker | None = None
         self._seen: set[tuple[str, Any]] = set()
@@ -55,6 +57,7 @@ class SessionChecks:
             self._seen.add((column, value))
         for hit in checker.check(value, table, column):
             self.hits[f"{hit.table}.{hit.column}/{hit.entity}"] += 1
+            self.sessions[session_id] = None
 
 
 def load_digests(

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from schemas.outcomes import Ledger
-from schemas.receipts import PICTURES, ShardSummary, VersionPlan
+from schemas.receipts import MAX_NAMED_SESSIONS, PICTURES, ShardSummary, VersionPlan
 from transforms import storage
 from transforms.write.manifest import build_manifest, publish
 
@@ -53,6 +53,10 @@ def objections(plan: VersionPlan, shards: Sequence[ShardSummary]) -> list[str]:
             hits[place] = hits.get(place, 0) + n
     for place, n in sorted(hits.items()):
         found.append(f"personal data: {n} in {place}")
+    named = sorted({session for shard in shards for session in shard.privacy_sessions})
+    if named:
+        more = " …" if len(named) > MAX_NAMED_SESSIONS else ""
+        found.append(f"in sessions {', '.join(named[:MAX_NAMED_SESSIONS])}{more}")
     return found
 
 

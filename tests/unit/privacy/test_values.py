@@ -63,3 +63,10 @@ def test_a_value_between_blanks_is_always_found(before, value, after):
     start = len(before) + 1
     missing = [i for i in range(start, start + len(value)) if i not in covered]
     assert all(not text[i].isalnum() for i in missing)
+
+
+def test_six_tokens_of_a_longer_value_are_found():
+    index = ValueIndex([("2a02:a452:40cc:5821:12e5:2634:f39a:9812", "IP")])
+    text = "id2a02:a452:40cc:5821:12e5:2634:f39a:9812 or a452:40cc:5821"
+    (span,) = index.find(text)
+    assert text[span.start : span.end] == "a452:40cc:5821:12e5:2634:f39a"
