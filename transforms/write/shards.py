@@ -26,6 +26,8 @@ from transforms.write.plan import split_of
 ROW_GROUP_BYTES = 4 << 20
 """A row group is closed when its Arrow size passes this, which bounds memory."""
 ROW_GROUP_ROWS = 20_000
+LOOSE_TABLES = 64
+"""Waiting tables that are not yet joined; a table of one row costs some 30 kB beside its data."""
 AVRO_SYNC_MARKER = bytes(range(16))
 PREPARED_TABLES = ("events", "actions", "steps", "failures")
 RESULT_TABLES = ("sessions", "classifications", "examples", "failures")
@@ -108,12 +110,17 @@ class _ParquetFile:
         self.rows += table.num_rows
         if self.waiting_rows >= ROW_GROUP_ROWS or self.waiting_bytes >= ROW_GROUP_BYTES:
             self.flush()
+        elif len(self.waiting) > LOOSE_TABLES:
+            self.waiting = [self._joined()]
 
-    def flush(self) -> None:
+    def _joined(self) -> Any:
         import pyarrow as pa
 
+        return pa.concat_tables(self.waiting).combine_chunks()
+
+    def flush(self) -> None:
         if self.waiting:
-            group = pa.concat_tables(self.waiting).combine_chunks()
+            group = self._joined()
             self.writer.write_table(group, row_group_size=group.num_rows)
             self.waiting, self.waiting_rows, self.waiting_bytes = [], 0, 0
 
