@@ -25,7 +25,7 @@ def written(tables, loose=None, monkeypatch=None) -> tuple[bytes, int]:
 @pytest.mark.parametrize("loose", [1, 7, 10_000])
 def test_joining_what_waits_changes_no_byte(loose, monkeypatch):
     tables = [
-        pa.table({"id": [f"s{n:04d}"], "text": pa.array([None if n % 3 else "x" * n])})
+        pa.table({"id": [f"s{n:04d}"], "text": pa.array([None if n % 3 else "x" * n], pa.string())})
         for n in range(1, 900)
     ]
     data, most = written(tables)
