@@ -1,0 +1,115 @@
+"""What a session costs, by stage and by what is kept of it, as the number of sessions grows.
+
+    python -m benchmarks.scaling text 10 100 1000 10000     without pictures (--visual=off)
+    python -m benchmarks.scaling pixels 10 50 200           20 frames of 640 × 400 a session
+
+One worker process. Seconds by stage come from the audit log of the run, so they are wall time of
+the stage in its process: on a busy machine they are too large. Bytes are what lies on disk; what
+crosses each shuffle is counted as it is packed. See docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import fastavro
+
+from benchmarks.job import ROOT, prepare
+from schemas.packing import pack
+from transforms.checkpoints import CheckpointStore, read_members
+
+FRAMES = {"text": 2, "pixels": 20}
+
+
+def measured(folder: Path, sessions: int, kind: str) -> dict:
+    """Runs one job; returns its figures."""
+    arguments = prepare(folder, sessions, frames=FRAMES[kind])
+    if kind == "pixels":
+        arguments.remove("--visual=off")
+    out = folder / "out"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = ["/usr/bin/time", "-f", "peak %M", sys.executable, "-m", "pipeline.cli", "run"]
+    made = subprocess.run(
+        [*command, *arguments, f"--output={out}"], cwd=ROOT, capture_output=True, text=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if made.returncode:
+        raise SystemExit(made.stdout + made.stderr)
+    peak = next(line for line in made.stderr.splitlines() if line.startswith("peak "))
+    manifest = json.loads((out / "manifest.json").read_text())
+    store = CheckpointStore(str(out / "checkpoints"))
+    members = read_members(store, manifest["version"])
+    return {
+        "sessions": sessions,
+        "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "peak_mb": int(peak.split()[1]) / 1024,
+        "stages": stage_seconds(out),
+        "bytes": {
+            "input": size(folder / "sessions"),
+            "prepared checkpoints": size(out / "checkpoints" / "prepared"),
+            "result checkpoints": size(out / "checkpoints" / "result"),
+            "frames": size(out / "frames"),
+            "version": size(out / "versions"),
+            "run folder": size(out / "run"),
+        },
+        "shuffled": {"a receipt": sum(len(pack(m)) for m in members) / max(len(members), 1)},
+    }
+
+
+def stage_seconds(out: Path) -> dict[str, float]:
+    """Sums the audit log's durations by stage."""
+    spent: Counter[str] = Counter()
+    for path in sorted((out / "run").glob("*/audit/*.avro")):
+        with path.open("rb") as f:
+            for row in fastavro.reader(f):
+                spent[row["stage"]] += row["duration_ms"] / 1000
+    return dict(spent)
+
+
+def size(folder: Path) -> int:
+    """Returns the bytes of all files below a folder."""
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+
+
+def main() -> None:
+    """Prints a table for each number of sessions, and how peak memory and cost grow."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kind", choices=FRAMES)
+    parser.add_argument("sizes", nargs="+", type=int)
+    given = parser.parse_args()
+    found = []
+    for sessions in given.sizes:
+        folder = Path(tempfile.mkdtemp(prefix="scaling"))
+        try:
+            figures = measured(folder, sessions, given.kind)
+        finally:
+            shutil.rmtree(folder)
+        found.append(figures)
+        per = 1000 / sessions
+        print(
+            f"{sessions} sessions: {figures['cpu_s']:.1f} CPU s in all, "
+            f"{figures['peak_mb']:.0f} MB peak"
+        )
+        for stage, seconds in sorted(figures["stages"].items(), key=lambda i: -i[1]):
+            print(f"    {stage:<22}{seconds * per:9.2f} s per 1,000 sessions")
+        for what, n in figures["bytes"].items():
+            print(f"    {what:<22}{n * per / 1e6:9.2f} MB per 1,000 sessions")
+        for what, n in figures["shuffled"].items():
+            print(f"    {what:<22}{n:9.0f} bytes through a shuffle", flush=True)
+    first, last = found[0], found[-1]
+    if last is not first:
+        grown = last["sessions"] - first["sessions"]
+        print(f"peak memory {last['peak_mb'] / first['peak_mb']:.3f} x")
+        print(f"{(last['cpu_s'] - first['cpu_s']) / grown * 1000:.1f} CPU s for each 1,000 more")
+
+
+if __name__ == "__main__":
+    main()
