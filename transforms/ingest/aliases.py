@@ -18,7 +18,7 @@ def fold(name: str) -> str:
 
 _TYPE_ALIASES = {
     "keydown": "keypressed keyboarddown keyboardpress",
-    "keyup": "keyreleased keyboardup keyboardrelease",
+    "keyup": "keyrelease keyreleased keyboardup keyboardrelease",
     "input": "textinput",
     "paste": "clipboardpaste",
     "mousedown": "mousepress mousepressed mousebuttondown pointerdown",

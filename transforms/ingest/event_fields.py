@@ -159,6 +159,8 @@ def _type_of(known: dict[str, Any], extra: dict[str, Any], made: MadeEvent) -> s
         pointer = extra.get("pointerType", extra.get("pointer_type"))
         if pointer == "touch":
             return POINTER_TOUCH[folded]
+    if folded == "keypress" and given != "keypress":
+        return "keydown"  # X11's and pynput's; the DOM's own comes beside a keydown, as its echo
     canonical = EVENT_ALIASES.get(folded)
     if canonical is None:
         extra["type"] = given

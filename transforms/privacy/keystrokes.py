@@ -15,10 +15,12 @@ ids show a gap; they are kept, since everything else refers to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from schemas.findings import Span
-from schemas.traces import Event, Target
+from schemas.traces import Event
+from transforms.privacy.focus import with_focused_fields
+from transforms.privacy.typed_text import Char, Editor, TypingRun, typed_char
 
 TYPING = frozenset("keydown keyup input paste compositionstart compositionend".split())
 LEAVING = frozenset(
@@ -29,42 +31,6 @@ LEAVING = frozenset(
 
 ACTING_KEYS = frozenset("Enter Tab Escape NumpadEnter".split())
 MODIFIERS = frozenset("Shift Control Alt Meta CapsLock AltGraph NumLock Fn".split())
-MAX_RUN_CHARS = 20_000
-MAX_SNAPSHOTS = 40
-
-Char = tuple[str, int]
-"""A character and the number of the event that wrote it."""
-
-
-@dataclass
-class TypingRun:
-    """The typing events of one field until the focus moved."""
-
-    target: Target | None
-    url: str | None
-    tab: str | None
-    window: str | None
-    events: list[int] = field(default_factory=list)
-    """Numbers of its events, in order."""
-    chars: list[Char] = field(default_factory=list)
-    snapshots: list[tuple[Char, ...]] = field(default_factory=list)
-    """What the field held before each deletion began, and at the end."""
-    values: list[str] = field(default_factory=list)
-    """Whole values that the recorder gave, in order."""
-
-    @property
-    def text(self) -> str:
-        """What the field held at the end of the run."""
-        return "".join(char for char, _ in self.chars)
-
-    def readings(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Every text the run went through that is worth a search, with its characters' events."""
-        seen: dict[str, tuple[int, ...]] = {}
-        for snapshot in (*self.snapshots, tuple(self.chars)):
-            text = "".join(char for char, _ in snapshot)
-            if text:
-                seen.setdefault(text, tuple(number for _, number in snapshot))
-        return list(seen.items())
 
 
 @dataclass(frozen=True)
@@ -77,142 +43,9 @@ class MaskedRun:
     """What was typed; seeds the replacement. In clear, so never published."""
 
 
-class _Editor:
-    """A text field: characters, caret and selection, moved by key events."""
-
-    def __init__(self, run: TypingRun) -> None:
-        self.run = run
-        self.caret = len(run.chars)
-        self.anchor: int | None = None
-        self.pending = ""
-        self.composing = False
-        self.deleting = False
-
-    def key(self, number: int, event: Event) -> None:
-        key = event.key or ""
-        key = " " if key in ("Space", "Spacebar") else key
-        chord = ("Control" in event.modifiers or "Meta" in event.modifiers) and not (
-            "Alt" in event.modifiers and len(key) == 1
-        )
-        if len(key) == 1 and not chord:
-            self.insert(key, number)
-            self.pending += key
-        elif chord and key.lower() == "a":
-            self.anchor, self.caret = 0, len(self.run.chars)
-        elif chord and key.lower() == "x":
-            self.delete(number, 0, 0)
-        elif key == "Backspace":
-            self.delete(number, self._word_left() if chord or "Alt" in event.modifiers else 1, 0)
-        elif key == "Delete":
-            self.delete(number, 0, self._word_right() if chord else 1)
-        elif key in ("ArrowLeft", "ArrowRight", "Home", "End", "ArrowUp", "ArrowDown"):
-            self.move(key, "Shift" in event.modifiers, chord)
-        elif key == "Enter" and self.run.target is not None and self.run.target.tag == "textarea":
-            self.insert("\n", number)
-
-    def insert(self, text: str, number: int) -> None:
-        self.drop_selection(number)
-        self.deleting = False
-        room = MAX_RUN_CHARS - len(self.run.chars)
-        added = [(char, number) for char in text[:room]]
-        self.run.chars[self.caret : self.caret] = added
-        self.caret += len(added)
-
-    def delete(self, number: int, left: int, right: int) -> None:
-        if not self.deleting:
-            self.snapshot()
-            self.deleting = True
-        if self.drop_selection(number):
-            return
-        start = max(0, self.caret - left)
-        del self.run.chars[start : self.caret + right]
-        self.caret = start
-
-    def drop_selection(self, number: int) -> bool:
-        if self.anchor is None or self.anchor == self.caret:
-            self.anchor = None
-            return False
-        self.snapshot()
-        start, end = sorted((self.anchor, self.caret))
-        del self.run.chars[start:end]
-        self.caret, self.anchor = start, None
-        return True
-
-    def move(self, key: str, selecting: bool, far: bool) -> None:
-        if selecting:
-            self.anchor = self.caret if self.anchor is None else self.anchor
-        else:
-            self.anchor = None
-        if key == "ArrowLeft":
-            self.caret = max(0, self.caret - (self._word_left() if far else 1))
-        elif key == "ArrowRight":
-            step = self._word_right() if far else 1
-            self.caret = min(len(self.run.chars), self.caret + step)
-        elif key == "Home":
-            self.caret = 0
-        elif key == "End":
-            self.caret = len(self.run.chars)
-
-    def _word_left(self) -> int:
-        at = self.caret
-        while at and self.run.chars[at - 1][0].isspace():
-            at -= 1
-        while at and not self.run.chars[at - 1][0].isspace():
-            at -= 1
-        return self.caret - at
-
-    def _word_right(self) -> int:
-        at, chars = self.caret, self.run.chars
-        while at < len(chars) and not chars[at][0].isspace():
-            at += 1
-        return max(1, at - self.caret)
-
-    def take_value(self, value: str, number: int) -> None:
-        """Makes the field hold a whole value that the recorder gave."""
-        self.run.values.append(value)
-        old = self.run.text
-        if value == old:
-            return
-        value = value[:MAX_RUN_CHARS]
-        head = 0
-        while head < min(len(old), len(value)) and old[head] == value[head]:
-            head += 1
-        tail = 0
-        while tail < min(len(old), len(value)) - head and old[-1 - tail] == value[-1 - tail]:
-            tail += 1
-        if len(value) - head - tail < len(old) - head - tail:
-            self.snapshot()
-        new = [(char, number) for char in value[head : len(value) - tail]]
-        self.run.chars[head : len(old) - tail] = new
-        self.caret, self.anchor = head + len(new), None
-
-    def snapshot(self) -> None:
-        if self.run.chars and len(self.run.snapshots) < MAX_SNAPSHOTS:
-            self.run.snapshots.append(tuple(self.run.chars))
-
-    def event(self, number: int, event: Event) -> None:
-        if event.type == "compositionstart":
-            self.composing = True
-        elif event.type == "compositionend":
-            self.composing = False
-            if event.text and event.value is None:
-                self.insert(event.text, number)
-        elif event.type == "keydown" and not self.composing:
-            self.key(number, event)
-        elif event.type == "paste" and event.text:
-            self.insert(event.text, number)
-            self.pending = event.text
-        elif event.type == "input" and not self.composing and event.value is None and event.text:
-            # The character of a keydown that was taken already comes again as an input event.
-            if self.pending.startswith(event.text):
-                self.pending = self.pending[len(event.text) :]
-            elif not self.pending:
-                self.insert(event.text, number)
-            else:
-                self.pending = ""
-        if event.value is not None and event.type in ("input", "paste", "compositionend"):
-            self.take_value(event.value, number)
-            self.pending = ""
+def is_typing(event: Event) -> bool:
+    """Whether an event is part of typing, whatever its recorder calls it."""
+    return event.type in TYPING or (event.type == "unknown" and typed_char(event) is not None)
 
 
 def _identity(event: Event) -> tuple:
@@ -235,30 +68,32 @@ def typing_runs(events: Sequence[Event]) -> list[TypingRun]:
     """
     runs: list[TypingRun] = []
     held: dict[tuple, list[Char]] = {}
-    editor: _Editor | None = None
+    editor: Editor | None = None
     current: tuple = ()
     down: set[str | None] = set()
-    for number, event in enumerate(events):
+    for number, event in enumerate(with_focused_fields(events)):
         if event.type in LEAVING:
             editor = None
-        if event.type not in TYPING:
+        if not is_typing(event):
             continue
         identity = _identity(event)
         name = event.code or event.key
         released = event.type == "keyup" and name in down
-        if event.type == "keydown":
+        if event.type in ("keydown", "unknown"):
             down.add(name)
         elif event.type == "keyup":
             down.discard(name)
             # Only a key whose keydown nobody recorded types anything by its keyup.
             silent = released or len(event.key or "") != 1
+            if editor is not None:
+                editor.echo = None
             if silent and (editor is None or identity != current):
                 continue
         if editor is None or identity != current:
             run = TypingRun(event.target, event.url, event.tab, event.window)
             run.chars = list(held.get(identity, ())) if event.target is not None else []
             runs.append(run)
-            editor, current = _Editor(run), identity
+            editor, current = Editor(run), identity
         editor.run.events.append(number)
         if event.type == "keyup" and not released and not editor.composing:
             editor.key(number, event)
@@ -337,32 +172,46 @@ def _with_keyups(events: Sequence[Event], run: Sequence[int], within: list[int])
     """The events, with those that only finish them: their keyups and input events."""
     if not within:
         return within
-    keys = {(events[n].key, events[n].code) for n in within if events[n].type == "keydown"}
+    keys = {
+        (events[n].key, events[n].code) for n in within if events[n].type in ("keydown", "unknown")
+    }
     started = within[0]
     extra = []
+    last, echoed = events[within[-1]], False
     for number in run:
         event = events[number]
-        if number > within[-1] and event.type in ("keyup", "input"):
-            same_key = event.type == "keyup" and (event.key, event.code) in keys
-            if not same_key and not (event.type == "input" and number == within[-1] + 1):
-                continue
+        if number <= within[-1]:
+            continue
+        if event.type == "keydown":
+            if extra:
+                break
+            echoed = True
+        same_key = event.type == "keyup" and (event.key, event.code) in keys
+        if same_key or (not echoed and _echoes(last, event)):
+            echoed = echoed or event.type == "input"
             extra.append(number)
             if len(extra) > 4:
                 break
-        elif number > within[-1] and event.type == "keydown" and extra:
-            break
     # The keydown of the first character stands before the input event that carried it.
     before = [n for n in run if n < started][-2:]
     for number in reversed(before):
         event = events[number]
         if (
-            events[started].type == "input"
+            events[started].type in ("input", "unknown")
             and event.type == "keydown"
             and len(event.key or "") == 1
         ):
             extra.append(number)
             break
     return sorted({*within, *extra})
+
+
+def _echoes(last: Event, event: Event) -> bool:
+    """Whether an event right after the one that wrote a character may tell it again."""
+    if last.type not in ("keydown", "unknown"):
+        return False
+    char = last.key if last.type == "keydown" else typed_char(last)
+    return event.type == "input" or (event.type == "unknown" and typed_char(event) == char)
 
 
 def _stretches(events: Sequence[Event], numbers: Sequence[int]) -> list[tuple[int, ...]]:

@@ -365,3 +365,9 @@ def test_an_id_that_says_something_is_a_text(tmp_path, odd):
     trace = read_events(tmp_path, [event(0, id=given, **odd), event(1, id="e-1:2", **odd)])
     assert [e.id for e in trace.events] == ["e000001", "e-1:2"]
     assert trace.events[0].extra["id"] == given
+
+
+def test_key_presses_of_toolkits_are_keys_and_those_of_browsers_echoes(tmp_path):
+    names = ("key_press", "KeyPress", "KeyRelease", "key_release", "keypress")
+    trace = read_events(tmp_path, [event(n, type=t, key="a") for n, t in enumerate(names)])
+    assert [e.type for e in trace.events] == ["keydown", "keydown", "keyup", "keyup", "unknown"]

@@ -108,3 +108,96 @@ def test_acting_keys_of_a_sensitive_field_stay():
 def test_huge_runs_are_bounded():
     (run,) = typing_runs(events_of({"type": "paste", "text": "x" * 50_000}))
     assert len(run.text) == 20_000
+
+
+SHAPES = {
+    "keypress beside keys": (
+        ("keydown", lambda c: {"key": c, "code": "K"}),
+        ("unknown", lambda c: {"key": c, "extra": {"type": "keypress"}}),
+        ("input", lambda c: {"text": c}),
+        ("keyup", lambda c: {"key": c, "code": "K"}),
+    ),
+    "beforeinput": (
+        ("keydown", lambda c: {"key": c}),
+        ("unknown", lambda c: {"text": c, "extra": {"type": "beforeinput"}}),
+        ("input", lambda c: {"text": c}),
+    ),
+    "keypress alone": (("unknown", lambda c: {"key": c, "extra": {"charCode": ord(c)}}),),
+    "unknown downs": (
+        ("unknown", lambda c: {"key": c, "code": "K"}),
+        ("keyup", lambda c: {"key": c, "code": "K"}),
+    ),
+    "characters aside": (("unknown", lambda c: {"additional_info": {"Char": c}}),),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_events_of_other_names_are_typing_too(shape):
+    events = []
+    for char in "to ottilie!":
+        for type, fields in SHAPES[shape]:
+            events.append(
+                Event(
+                    id=f"e{len(events)}",
+                    type=type,
+                    timestamp_us=1_700_000_000_000_000 + len(events),
+                    file="f",
+                    line=1,
+                    url="https://a.test/f",
+                    target=FIELD,
+                    **fields(char),
+                )
+            )
+    (run,) = typing_runs(events)
+    assert run.text == "to ottilie!" and len(run.events) == len(events)
+    masked = mask_runs(events, [run], lambda run: None, lambda text: [Span(3, 10, "PERSON")])
+    per_key = len(SHAPES[shape])
+    assert [n for m in masked for n in m.events] == list(range(3 * per_key, 10 * per_key))
+
+
+def keys(text):
+    made = []
+    for char in text:
+        for type in ("keydown", "keyup"):
+            key = {"\t": "Tab", "\n": "Enter"}.get(char, char)
+            made.append((type, {"key": key}))
+    return made
+
+
+def in_order(*steps, window="Form"):
+    return [
+        Event(
+            id=f"e{n}",
+            type=type,
+            timestamp_us=1_700_000_000_000_000 + n,
+            file="f",
+            line=n,
+            url="https://a.test/f",
+            window=window,
+            **fields,
+        )
+        for n, (type, fields) in enumerate(steps)
+    ]
+
+
+SECRET = Target(tag="input", id="pw", input_type="password")
+WHO = Target(tag="input", id="u", input_type="email")
+
+
+def test_keys_without_a_target_go_to_the_field_that_was_clicked():
+    steps = [("click", {"target": SECRET}), *keys("ab"), ("blur", {}), *keys("cd")]
+    runs = typing_runs(in_order(*steps))
+    assert [(run.text, run.target) for run in runs] == [("ab", SECRET), ("cd", None)]
+    steps = [("focus", {"target": FIELD}), *keys("ab"), ("click", {"x": 1.0}), *keys("cd")]
+    runs = typing_runs(in_order(*steps))
+    assert [(run.text, run.target) for run in runs] == [("ab", FIELD), ("cd", None)]
+
+
+@pytest.mark.parametrize(
+    ("window", "password"), [("Sign in – Postbox", "password"), ("New contact", None)]
+)
+def test_tab_leads_from_who_signs_in_to_the_password(window, password):
+    steps = [("click", {"target": WHO}), *keys("jo\txy\n")]
+    name, secret = typing_runs(in_order(*steps, window=window))
+    assert (name.text, secret.text) == ("jo", "xy")
+    assert getattr(secret.target, "input_type", None) == password
