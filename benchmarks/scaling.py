@@ -19,12 +19,14 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from statistics import mean
 
 import fastavro
 
 from benchmarks.job import ROOT, prepare
 from schemas.packing import pack
 from transforms.checkpoints import CheckpointStore, read_members
+from transforms.ingest.find import find_sessions
 
 FRAMES = {"text": 2, "pixels": 20}
 
@@ -60,7 +62,10 @@ def measured(folder: Path, sessions: int, kind: str) -> dict:
             "version": size(out / "versions"),
             "run folder": size(out / "run"),
         },
-        "shuffled": {"a receipt": sum(len(pack(m)) for m in members) / max(len(members), 1)},
+        "shuffled": {
+            "a reference": mean(len(pack(r)) for r in find_sessions([str(folder / "sessions")])),
+            "a result's receipt": mean(len(pack(m)) for m in members),
+        },
     }
 
 

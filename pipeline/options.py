@@ -99,7 +99,9 @@ class InputOptions:
         affects="prepared",
     )
     max_session_frames: int = option(
-        2000, "Frames of one session that are examined at once.", affects="prepared"
+        2000,
+        "Frames of one session that are read as one run; the next begins with a full OCR.",
+        affects="prepared",
     )
 
 

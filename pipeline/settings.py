@@ -264,7 +264,8 @@ def privacy_settings(options: Options, catalogue: Catalogue) -> PrivacySettings:
                 f"--visual={options.visual} needs the OCR engine: install tracemill[ocr], or use "
                 "--visual=withhold"
             )
-    return PrivacySettings(scrubber, PixelSettings(mode=options.visual or "blur"))
+    pixels = PixelSettings(mode=options.visual or "blur", frames_at_once=options.max_session_frames)
+    return PrivacySettings(scrubber, pixels)
 
 
 def ocr_fingerprint(privacy: PrivacySettings) -> str:

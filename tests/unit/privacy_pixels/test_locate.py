@@ -178,6 +178,14 @@ def test_results_do_not_depend_on_what_was_read_before(engine):
     assert locate(images, engine, values) == first
 
 
+def test_a_long_session_is_read_in_runs_and_values_are_known_in_all_of_them(engine):
+    images = [draw([(20, 20, "Number"), (120, 60, text)]) for text in (SSN, "578-2", SSN, "578")]
+    regions, *_, counts = locate(images, engine, frames_at_once=2)
+    whole = locate(images, engine)
+    assert (counts["ocr/full"], whole[-1]["ocr/full"]) == (2, 1)
+    assert regions == whole[0]
+
+
 def test_dense_screens_are_detected_at_half_size():
     (frame,) = frames_of([draw([], size=(2048, 1280))])
     assert detection_scale(frame, 2048) == 1.0

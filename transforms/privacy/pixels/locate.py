@@ -111,16 +111,22 @@ def _read_pages(
     engine: OcrEngine,
     settings: PixelSettings,
 ) -> tuple[list[_Page], dict[str, str], Counter[str]]:
-    reader = IncrementalReader(
-        engine if settings.mode != "all_text" else _Unread(engine),
-        settings.keyframes,
-        settings.full_pass_every,
-        settings.crop_cache,
-    )
+    def new_reader() -> IncrementalReader:
+        return IncrementalReader(
+            engine if settings.mode != "all_text" else _Unread(engine),
+            settings.keyframes,
+            settings.full_pass_every,
+            settings.crop_cache,
+        )
+
+    reader = new_reader()
     pages: list[_Page] = []
     withheld: dict[str, str] = {}
     counts: Counter[str] = Counter()
-    for frame in frames:
+    for number, frame in enumerate(frames):
+        if number and number % settings.frames_at_once == 0:
+            counts.update({f"ocr/{name}": n for name, n in reader.counts.items() if n})
+            reader = new_reader()
         try:
             image = load(frame)
         except (ImageDefect, DamagedFileError) as defect:

@@ -23,6 +23,8 @@ class PixelSettings:
     """Earlier frames that a new one is compared with."""
     full_pass_every: int = 50
     """Frames read incrementally before one is read whole, as a guard."""
+    frames_at_once: int = 2000
+    """Frames that share keyframes and remembered crops; then a session's reading begins anew."""
     timeout_s: float = 60.0
     """CPU seconds that reading one frame may take; above it, every text region is blurred."""
     max_det_pixels: int = 2_500_000
@@ -35,7 +37,7 @@ class PixelSettings:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ValueError(f"visual mode: found {self.mode!r}, allowed: {', '.join(MODES)}")
-        if self.keyframes < 1 or self.full_pass_every < 1 or self.max_det_pixels < 64 * 64:
-            raise ValueError(
-                "keyframes and full_pass_every must be at least 1, max_det_pixels at least 4096"
-            )
+        if min(self.keyframes, self.full_pass_every, self.frames_at_once) < 1:
+            raise ValueError("keyframes, full_pass_every and frames_at_once must be at least 1")
+        if self.max_det_pixels < 64 * 64:
+            raise ValueError("max_det_pixels must be at least 4096")
