@@ -3,9 +3,9 @@
     python -m benchmarks.scaling text 10 100 1000 10000     without pictures (--visual=off)
     python -m benchmarks.scaling pixels 10 50 200           20 frames of 640 × 400 a session
 
-One worker process. Seconds by stage come from the audit log of the run, so they are wall time of
-the stage in its process: on a busy machine they are too large. Bytes are what lies on disk; what
-crosses each shuffle is counted as it is packed. See docs/scaling.md.
+One worker process. CPU seconds are divided among the stages as their wall time is in the audit log,
+because on a busy machine that alone would be too large. Bytes are what lies on disk; what crosses a
+shuffle is counted as it is packed. See docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ def main() -> None:
             f"{sessions} sessions: {figures['cpu_s']:.1f} CPU s in all, "
             f"{figures['peak_mb']:.0f} MB peak"
         )
+        in_stages = sum(figures["stages"].values())
         for stage, seconds in sorted(figures["stages"].items(), key=lambda i: -i[1]):
-            print(f"    {stage:<22}{seconds * per:9.2f} s per 1,000 sessions")
+            print(f"    {stage:<22}{seconds / in_stages:9.1%} of the time in stages")
         for what, n in figures["bytes"].items():
             print(f"    {what:<22}{n * per / 1e6:9.2f} MB per 1,000 sessions")
         for what, n in figures["shuffled"].items():
