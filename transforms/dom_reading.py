@@ -25,6 +25,9 @@ MAX_ATTRIBUTES = 5_000
 FORMATS = ("xml", "html", "json")
 UNSEEN_TAGS = frozenset("script style link meta head noscript template".split())
 """HTML elements whose content nobody sees."""
+UNCLOSED_TAGS = frozenset("wbr source track".split())
+"""HTML elements without content that libxml2 takes for elements with some: it would put all that
+follows into them. A word that may break at a ``wbr`` is one word."""
 
 
 def parse_dom(data: bytes | str, format: str, max_bytes: int = MAX_BYTES) -> DomTree:
@@ -109,6 +112,8 @@ class _TreeBuilder:
         if self.count > MAX_NODES:
             raise DomDefect("dom_too_large", f"more than {MAX_NODES} elements")
         name = tag.rpartition("}")[2]
+        if self.as_html and name in UNCLOSED_TAGS:
+            return
         if self.unseen or (self.as_html and name in UNSEEN_TAGS):
             self.unseen += 1
             return
@@ -119,8 +124,7 @@ class _TreeBuilder:
         if self.path:
             parent, said = self.path[-1]
             parent.children.append(node)
-            if name != "wbr":  # where a word may break, and it is one word still
-                said.append(" ")
+            said.append(" ")
         elif self.root is None:
             self.root = node
         self.path.append((node, []))
@@ -136,6 +140,8 @@ class _TreeBuilder:
         pass
 
     def end(self, tag: str) -> None:
+        if self.as_html and tag in UNCLOSED_TAGS:
+            return
         if self.unseen:
             self.unseen -= 1
             return

@@ -105,7 +105,7 @@ def _markup(node: DomNode, format: str) -> tuple[str, str, str]:
         key = "bounds" if "bounds" in fields else "data-bounds"
         fields[key] = ",".join(f"{n}" for n in fields[key])
     pairs = "".join(f' {key}="{_escaped(value)}"' for key, value in fields.items())
-    if format == "html" and tag in _VOID_TAGS and not node.children:
+    if format == "html" and tag in _VOID_TAGS and not node.children and not said:
         return f"<{tag}{pairs}>", "", ""
     if not said and not node.children and format == "xml":
         return f"<{tag}{pairs}/>", "", ""

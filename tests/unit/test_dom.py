@@ -369,3 +369,15 @@ def test_a_hit_test_of_a_large_page_is_quick():
     start = time.process_time()
     assert tree.hit_test(5, 17.5).id == "17"
     assert time.process_time() - start < 0.5
+
+
+def test_elements_without_content_swallow_nothing():
+    tree = parse_dom(
+        "<body><p>ottilie<wbr>@kestrel.example<br>or so</p><picture><source srcset=x>"
+        "<track><img alt=cat></picture><p>after</p></body>",
+        "html",
+    )
+    assert tree.serialise("html") == (
+        "<html><body><p>ottilie@kestrel.example or so<br></p>"
+        '<picture><img role="img" alt="cat"></picture><p>after</p></body></html>'
+    )

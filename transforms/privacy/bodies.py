@@ -86,7 +86,7 @@ def rewrite_nested(value: Any, rules: KeyRules, to: Rewriter, key: str = "", dep
 
 def is_data_key(key: str) -> bool:
     """Whether a key of a mapping looks like something that was said, not like a field's name."""
-    if len(key) >= 20 and sum(char.isdigit() for char in key) >= 2:
+    if len(key) >= 20 and any(char.isdigit() for char in key):
         return True
     return _PROGRAMMERS_KEY.fullmatch(key) is None
 

@@ -30,7 +30,7 @@ from transforms.privacy import numbers
 from transforms.privacy.config import OwnPattern, ScrubberConfig
 from transforms.privacy.escapes import as_written, unescaped
 from transforms.privacy.fields import FieldRules
-from transforms.privacy.folding import folded, plain, without_invisible
+from transforms.privacy.folding import ascii_width, folded, plain, without_invisible
 from transforms.privacy.keyed_code import find_keyed
 from transforms.privacy.misread import find_misread
 from transforms.privacy.patterns import EMAIL, PresidioPatterns, PresidioTimeout
@@ -165,16 +165,21 @@ class TextFinder:
         if kind == "code":
             pieces = [_NO_TEXT.sub(_blank, piece) for piece in pieces]
         if kind != "url":
-            return self.names.find_many(pieces, [kind] * len(pieces))
+            seen = [without_invisible(ascii_width(piece)) for piece in pieces]
+            found = self.names.find_many([text for text, _ in seen], [kind] * len(pieces))
+            return [
+                names if origin is None else mapped(names, origin)
+                for names, (_, origin) in zip(found, seen)
+            ]
         parts = [
             (number, part)
             for number, piece in enumerate(pieces)
             for part in url_parts(piece)
             if part.kind != "userinfo" and any(c.isalpha() for c in part.text)
         ]
-        found = self.names.find_many([part.text for _, part in parts], ["path"] * len(parts))
+        said = self.names.find_many([part.text for _, part in parts], ["path"] * len(parts))
         spans: list[list[Span]] = [[] for _ in pieces]
-        for (number, part), names in zip(parts, found):
+        for (number, part), names in zip(parts, said):
             spans[number] += _written(names, part)
         return spans
 
@@ -259,7 +264,8 @@ class TextFinder:
                 continue
             if len(part.text) < 3:
                 continue
-            kind = "url" if part.kind == "segment" else "path"
+            # A segment with blanks is something that was said, and no identifier.
+            kind = "url" if part.kind == "segment" and " " not in part.text else "path"
             inner = (
                 self._in_url(part.text)
                 if "://" in part.text[:12]

@@ -64,6 +64,14 @@ def plain(text: str) -> str:
     return text if text.isascii() else text.translate(_PLAIN)
 
 
+_ASCII_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+
+
+def ascii_width(text: str) -> str:
+    """Returns a text with full-width forms of ASCII characters as those; as long as the text."""
+    return text if text.isascii() else text.translate(_ASCII_WIDTH)
+
+
 def folded(text: str) -> str:
     """Returns a text as long as ``text`` without case, diacritics and look-alikes (0/o, 1/l/i)."""
     return text.translate(_FOLDED)

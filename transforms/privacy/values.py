@@ -113,8 +113,8 @@ class ValueIndex:
         return spans
 
     def _clipped_tail(self, low: str) -> Span | None:
-        """A value of which the text ends in the middle, three dots or not."""
-        end = len(low.rstrip(" .…"))
+        """A value of which the text ends in the middle, three dots or a quote behind it or not."""
+        end = len(low.rstrip(" .…\"')]»"))
         start = max(0, end - self._longest)
         for token in TOKEN.finditer(low, start, end):
             if token.start() and low[token.start() - 1].isalnum():
@@ -172,12 +172,22 @@ def _match_blanks(low: str, needle: str, start: int) -> int:
     at = start
     for number, word in enumerate(needle.split(" ")):
         if number:
-            blanks = 0
-            while at < len(low) and low[at] in " \u00a0_+-." and blanks < 8:
-                at, blanks = at + 1, blanks + 1
-            if not blanks:
+            start = at
+            for gap in (" \u00a0", " \u00a0_+-."):
+                at = _after(low, start, gap)
+                if at > start and low.startswith(word, at):
+                    break
+            else:
                 return 0
-        if not low.startswith(word, at):
+        elif not low.startswith(word, at):
             return 0
         at += len(word)
+    return at
+
+
+def _after(low: str, at: int, gap: str) -> int:
+    """Where up to eight characters of a gap end."""
+    end = min(at + 8, len(low))
+    while at < end and low[at] in gap:
+        at += 1
     return at

@@ -320,3 +320,32 @@ def test_a_part_of_what_the_application_calls_itself_stays(config):
     result = scrubber.redact(work, {}, scrubber.locate(work, {})[0])
     assert tuple(e.window for e in result.events[:3]) == titles
     assert result.events[3].additional_info == {"note": "ask <REDACTED> or Marram Travel"}
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (f"Results for “{EMAIL[:-3]}”", "note"),
+        ("https://a.test/api/u/020%207380%205512/x", "url"),
+    ],
+)
+def test_halves_in_quotes_and_said_segments(scrub, value, place):
+    fields = {"url": value} if place == "url" else {"additional_info": {"memo": value}}
+    events = [*typed(EMAIL, Target(tag="textarea", id="msg")), event(id="e999", **fields)]
+    _, result = scrub(built(events))
+    text = everything(result)
+    assert "ottilie" not in text and "7380" not in text
+
+
+def test_names_in_full_width_and_sprinkled(config):
+    class Asked(NoNames):
+        def find_many(self, texts, kinds):
+            return [
+                [Span(n, n + 6, "PERSON", "ner", 0.9)] if (n := t.find("Ingrid")) >= 0 else []
+                for t in texts
+            ]
+
+    finder = TextFinder(config, Asked())
+    for text in ("ask Ｉｎｇｒｉｄ now", "ask I\u200bn\u200bg\u200brid now"):
+        (span,) = finder.find(text)
+        assert text[: span.start] == "ask " and text[span.end :] == " now"

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from transforms.privacy.folding import folded, plain, without_invisible
@@ -46,6 +46,7 @@ def test_folding_keeps_every_offset(text):
         assert all(text[o] == c for o, c in zip(origin, shown))
 
 
+@example("", "0  .", "")
 @given(
     st.text(max_size=30),
     st.text(alphabet="abcXYZ019 .-@", min_size=4, max_size=20),
