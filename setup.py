@@ -5,13 +5,13 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 BASE = [
+    "aiohttp>=3.12,<4",
     "apache-beam>=2.77,<2.78",
     "fastavro>=1.9",
     "jinja2>=3.1",
     "lxml>=5",
     "msgspec>=0.19",
     "numpy>=1.26",
-    "openai[aiohttp]>=3.50,<4",
     "orjson>=3.10",
     "Pillow>=11",
     "presidio-analyzer>=2.2.360,<3",

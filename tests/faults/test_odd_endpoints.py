@@ -404,6 +404,25 @@ def test_a_url_that_is_none_is_a_configuration_fault(tmp_path, url):
         classify(ModelClassifier(settings), ["a"])
 
 
+@pytest.mark.parametrize("credentials, said", [("", None), ("who:word@", "Basic d2hvOndvcmQ=")])
+def test_the_proxy_of_the_environment_is_used(tmp_path, monkeypatch, credentials, said):
+    with OddServer() as proxy, OddServer() as near:
+        place = proxy.base_url.removeprefix("http://").removesuffix("/v1")
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, f"http://{credentials}{place}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.setenv(name, "127.0.0.1")
+        proxy.base_url = "http://models.example.org/v1"
+        for number, server in enumerate((proxy, near)):
+            (found,) = classify(classifier_of(server, tmp_path / str(number)), ["a"])
+            assert found.action == expected_action("a", ACTIONS)
+        assert [path for path, _ in proxy.requests] == [
+            "http://models.example.org/v1/chat/completions"
+        ]
+        assert proxy.requests[0][1].get("proxy-authorization") == said
+        assert len(near.requests) == 1
+
+
 # --- All at once ----------------------------------------------------------------------------------
 
 

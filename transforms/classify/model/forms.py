@@ -4,6 +4,9 @@ The first real request about a schema is the probe: structure is taken down the 
 tool call → json_object → text, and fields that the endpoint does not take are left out, until it
 answers. What was found is kept in the reply cache, so that a resumed or repeated run asks for the
 same things in the same words, in all its processes.
+
+Some endpoints ignore in silence what they do not know. An answer that came in a form like that is
+used all the same, and found again later: the forms that were passed over are kept too.
 """
 
 from __future__ import annotations
@@ -29,7 +32,16 @@ DOUBTS = 3
 HOPELESS = 3
 """Requests refused in every form before the configuration is held to be wrong."""
 
-_FORM = msgspec.json.Decoder(Form)
+
+class _Found(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of an endpoint."""
+
+    form: Form
+    passed: tuple[Form, ...] = ()
+    """Forms in which it answered, though not with all that was asked for."""
+
+
+_FOUND = msgspec.json.Decoder(_Found)
 
 
 class Forms:
@@ -44,6 +56,7 @@ class Forms:
         self.votes = settings.configuration.get("votes")
         self._known: dict[str, Form] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._passed: dict[str, tuple[Form, ...]] = {}
         self._trial: dict[str, Form] = {}
         self._trial_since: dict[str, float] = {}
         self._following = 0
@@ -54,32 +67,42 @@ class Forms:
 
     async def ask(self, question: Question, pictures: Pictures) -> tuple[Outcome, Form]:
         """Returns the outcome and the form it was asked in."""
-        key = request_key("form", self.settings.model, question.schema, self.settings.configuration)
+        key = request_key(
+            "found", self.settings.model, question.schema, self.settings.configuration
+        )
         lock = self._locks.setdefault(key, asyncio.Lock())
         form = self._known.get(key)
         if form is None and lock.locked():
             # The probe comes first. A refusal comes fast, an answer may take long: after a head
             # start the others follow in the form under trial, and ask again should it change.
-            await self._head_start(key)
-            trial = self._trial.get(key)
-            room = self.replies.endpoint.settings.concurrency - 1
-            if trial is not None and key not in self._known and self._following < room:
+            trial = await self._trial_with_room(key, lock)
+            if trial is not None:
                 self._following += 1
                 try:
-                    outcome = await self.replies.ask(self.body(question, trial), pictures)
+                    outcome, trial = await self._asked(key, question, trial, pictures)
                 finally:
                     self._following -= 1
-                async with lock:
-                    form = self._known.get(key)
-                if form == trial or not isinstance(outcome, Reply | Refused):
+                seen = self._seen(question, trial, outcome) if isinstance(outcome, Reply) else None
+                if seen is None and isinstance(outcome, Reply | Refused):
+                    async with lock:
+                        pass  # the probe will tell
+                elif seen == trial:
+                    await self._settle(key, trial)  # as good a proof as the probe's own answer
+                elif seen is not None:
+                    self._pass(key, trial)
+                if (
+                    not isinstance(outcome, Reply | Refused)
+                    or trial == self._known.get(key)
+                    or trial in self._passed.get(key, ())
+                ):
                     return outcome, trial
+            form = self._known.get(key)
         if form is None:
             async with lock:
                 form = self._known.get(key) or await self._stored(key)
                 if form is None:
                     return await self._probed(key, question, pictures)
-                self._known[key] = form
-        outcome = await self.replies.ask(self.body(question, form), pictures)
+        outcome, form = await self._asked(key, question, form, pictures)
         if isinstance(outcome, Refused):
             other = _next(form, outcome, self.settings)
             if other is not None:
@@ -90,13 +113,19 @@ class Forms:
             self._doubts[key] = 0
         return outcome, form
 
-    async def _head_start(self, key: str) -> None:
-        """Waits until the form is known, or its trial has lasted for the head start."""
-        until = time.monotonic() + HEAD_START_S
-        while key not in self._known and time.monotonic() < until:
-            if key in self._trial_since:
-                until = max(until, self._trial_since[key] + HEAD_START_S)
+    async def _trial_with_room(self, key: str, lock: asyncio.Lock) -> Form | None:
+        """Waits for a trial that has lasted for the head start, and for a slot beside the probe's.
+
+        None when the form is known, or the probe ended without one.
+        """
+        most = self.replies.endpoint.settings.concurrency - 1
+        while key not in self._known and lock.locked():
+            since = self._trial_since.get(key)
+            lasted = since is not None and time.monotonic() >= since + HEAD_START_S
+            if lasted and self._following < most:
+                return self._trial[key]
             await asyncio.sleep(HEAD_START_S / 10)
+        return None
 
     def body(self, question: Question, form: Form) -> dict:
         """Returns the request; how many samples it asks for follows from the form."""
@@ -105,12 +134,34 @@ class Forms:
             question = msgspec.structs.replace(question, samples=votes)
         return body_of(question, form, self.settings.model, self.settings.sent)
 
+    async def _asked(
+        self, key: str, question: Question, form: Form, pictures: Pictures
+    ) -> tuple[Outcome, Form]:
+        """Asks in a form, unless there is an answer in one that was passed over since."""
+        passed = [f for f in self._passed.get(key, ()) if f != form]
+        for other in (form, *reversed(passed)) if passed else ():
+            if reply := await self.replies.cached(self.body(question, other)):
+                return reply, other
+        return await self.replies.ask(self.body(question, form), pictures), form
+
+    def _pass(self, key: str, form: Form) -> None:
+        passed = self._passed.get(key, ())
+        if form not in passed:
+            self._passed[key] = (*passed, form)
+
     async def _stored(self, key: str) -> Form | None:
         stored = await asyncio.to_thread(self.replies.cache.get, key)
+        return None if stored is None else self._taken(key, stored)
+
+    def _taken(self, key: str, stored: bytes) -> Form | None:
+        """Takes over what is kept."""
         try:
-            return None if stored is None else _FORM.decode(stored)
+            found = _FOUND.decode(stored)
         except msgspec.DecodeError:
             return None
+        for form in found.passed:
+            self._pass(key, form)
+        return self._known.setdefault(key, found.form)
 
     async def _probed(
         self, key: str, question: Question, pictures: Pictures, form: Form | None = None
@@ -132,12 +183,17 @@ class Forms:
                     self._hopeless = 0
                     if known:
                         self._doubt(key, form)
-                    else:
-                        self._known[key] = await self._kept(key, form)
-                    return outcome, form
+                        return outcome, form
+                    settled = await self._settle(key, form)
+                    if settled == form:
+                        return outcome, form
+                    # Others were first. It may be this request that does not fit their form.
+                    again = await self.replies.ask(self.body(question, settled), pictures)
+                    return (outcome, form) if isinstance(again, Refused) else (again, settled)
                 if seen is None:
                     self._doubt(key, form)
                     return outcome, form
+                self._pass(key, form)
                 form = seen
             else:
                 return outcome, form
@@ -160,14 +216,13 @@ class Forms:
             self._known[key] = form
             self._doubts[key] = 0
 
-    async def _kept(self, key: str, form: Form) -> Form:
-        """Keeps a form for later runs; returns the one that is kept, should another be first."""
-        data = msgspec.json.encode(form)
+    async def _settle(self, key: str, form: Form) -> Form:
+        """Takes a form as known, and keeps it for later runs, unless one is; returns that one."""
+        if key in self._known:
+            return self._known[key]
+        data = msgspec.json.encode(_Found(form, self._passed.get(key, ())))
         kept = await asyncio.to_thread(self.replies.cache.put, key, data)
-        try:
-            return _FORM.decode(kept)
-        except msgspec.DecodeError:
-            return form
+        return self._taken(key, kept) or self._known.setdefault(key, form)
 
     def _first(self) -> Form:
         configuration = self.settings.configuration

@@ -46,10 +46,23 @@ class Replies:
         # A caller that is cancelled leaves a call that may already be paid for.
         return await asyncio.shield(task)
 
+    async def cached(self, body: dict[str, Any]) -> Reply | None:
+        """Returns the reply to a request if it is kept; asks nobody."""
+        key = request_key(body)
+        stored = await self._stored(key)
+        reply = None if stored is None else _decoded(stored)
+        if reply is not None and (asked := ASKED.get()) is not None:
+            asked.add(key)
+        return reply
+
+    async def _stored(self, key: str) -> bytes | None:
+        if storage.is_local(self.cache.root):
+            # Looking on this machine's disk takes less than handing it to a thread.
+            return self.cache.get(key)
+        return await asyncio.to_thread(self.cache.get, key)
+
     async def _fetched(self, key: str, body: dict[str, Any], pictures: Pictures | None) -> Outcome:
-        local = storage.is_local(self.cache.root)
-        # Looking on this machine's disk takes less than handing it to a thread.
-        stored = self.cache.get(key) if local else await asyncio.to_thread(self.cache.get, key)
+        stored = await self._stored(key)
         if stored is not None and (reply := _decoded(stored)):
             self.endpoint.counts["cached"] += 1
             return reply
@@ -58,7 +71,7 @@ class Replies:
             winner = await asyncio.to_thread(self.cache.put, key, msgspec.json.encode(reply))
             return _decoded(winner) or reply
 
-        if local:
+        if storage.is_local(self.cache.root):
             return await self.endpoint.ask(body, pictures, keep)
         # Storing takes long there: it would leave a tenth of the slots without a request.
         outcome = await self.endpoint.ask(body, pictures)
