@@ -31,13 +31,11 @@ from transforms.privacy.publish import (
     publish_frames,
     published_record,
 )
-from transforms.privacy.session_fields import SessionFields
 from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.privacy.text import (
     NAMED_ENTITIES,
     SessionScrubber,
     TextFinder,
-    ordered_events,
 )
 from transforms.privacy.verify import value_digests
 from transforms.session_files import open_session_files
@@ -71,10 +69,9 @@ class PrivacyFilter:
         assert trace is not None
         files = open_session_files(work.ref)
         trees = session_snapshots(work.ref, trace).trees()
-        values, counts = self.scrubber(work, keys).locate(work, trees)
-        fields = SessionFields(
-            self.finder.fields, ordered_events(trace, work.dispositions), trees.values()
-        )
+        scrubber = self.scrubber(work, keys)
+        values, counts = scrubber.locate(work, trees)
+        fields = scrubber.fields_of(work, trees)
 
         def load(frame: Frame):
             import numpy as np

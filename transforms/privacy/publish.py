@@ -225,9 +225,11 @@ def prepare(
     texts: dict[str, str] = {}
     by_text: dict[str, str] = {}
     made = []
-    for step in steps:
-        task_id = published_task(step.task_id, work.ref.session_id, session.id)
-        step = msgspec.structs.replace(step, task_id=task_id)
+    for recorded, step in zip(work.steps, steps, strict=True):
+        # Of the recorded id, for scrubbing may have changed a session's that holds an address.
+        task_id = published_task(recorded.task_id, work.ref.session_id, session.id)
+        if task_id != recorded.task_id:
+            step = msgspec.structs.replace(step, task_id=task_id)
         key = step.observation.dom
         if key is not None:
             if key not in names:

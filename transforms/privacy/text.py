@@ -21,7 +21,6 @@ from schemas.work import SessionWork
 from transforms.dom import DomTree, to_text
 from transforms.privacy import walk
 from transforms.privacy.config import ScrubberConfig
-from transforms.privacy.entities import OTHER_PRIORITY, PRIORITY
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded, without_invisible
 from transforms.privacy.keystrokes import TYPING, MaskedRun, TypingRun, mask_runs, typing_runs
@@ -31,7 +30,7 @@ from transforms.privacy.session_fields import SessionFields
 from transforms.privacy.session_order import ledger_of, ordered_events, timeline
 from transforms.privacy.spans import merged
 from transforms.privacy.split_fields import SplitValue, split_values
-from transforms.privacy.values import MIN_CHARS, ValueIndex
+from transforms.privacy.values import MIN_CHARS, ValueIndex, found_order, value_index
 from transforms.privacy.visitors import (
     NO_VALUES,
     Looker,
@@ -113,7 +112,14 @@ class SessionScrubber:
                     value = unquote_plus(value) if kind == "url" else value
                     self._add(found, value, span.entity, span.origin, span)
         self._add_parts_of_names(found)
-        return tuple(sorted(found.values(), key=_found_order)), dict(sorted(counts.items()))
+        return tuple(sorted(found.values(), key=found_order)), dict(sorted(counts.items()))
+
+    def fields_of(self, work: SessionWork, dom: Mapping[str, DomTree]) -> SessionFields:
+        """Returns what the fields of a session hold, boxes that share one value included."""
+        events = ordered_events(_trace_of(work), work.dispositions)
+        fields = SessionFields(self.finder.fields, events, dom.values())
+        self._learn_split(typing_runs(events), fields)
+        return fields
 
     def _learn_split(self, runs: Sequence[TypingRun], fields: SessionFields) -> list[SplitValue]:
         """Finds values typed over several fields; each of the fields is known from then on."""
@@ -371,21 +377,6 @@ def _trace_of(work: SessionWork) -> Trace:
     if work.trace is None:
         raise ValueError("the session has not been read")
     return work.trace
-
-
-def value_index(values: Sequence[Found]) -> ValueIndex:
-    """Returns the values that are searched for everywhere, longest and most telling first."""
-    spread = sorted((v for v in values if v.propagates), key=_found_order)
-    return ValueIndex((found.value, found.entity) for found in spread)
-
-
-def _found_order(found: Found) -> tuple:
-    return (
-        PRIORITY.get(found.entity, OTHER_PRIORITY),
-        -len(found.value),
-        found.value,
-        found.entity,
-    )
 
 
 def _stripped(event: Event) -> Event:

@@ -12,11 +12,11 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote, quote_plus
 
-from schemas.findings import Span
-from transforms.privacy.entities import HIDDEN_ENTITIES
+from schemas.findings import Found, Span
+from transforms.privacy.entities import HIDDEN_ENTITIES, OTHER_PRIORITY, PRIORITY
 from transforms.privacy.folding import folded
 
 MIN_CHARS = 4
@@ -123,6 +123,22 @@ class ValueIndex:
             if entity is not None:
                 return Span(token.start(), end, entity, "value")
         return None
+
+
+def value_index(values: Sequence[Found]) -> ValueIndex:
+    """Returns the values that are searched for everywhere, longest and most telling first."""
+    spread = sorted((v for v in values if v.propagates), key=found_order)
+    return ValueIndex((found.value, found.entity) for found in spread)
+
+
+def found_order(found: Found) -> tuple:
+    """Sorts findings: the most telling entity first, then the longest value."""
+    return (
+        PRIORITY.get(found.entity, OTHER_PRIORITY),
+        -len(found.value),
+        found.value,
+        found.entity,
+    )
 
 
 def _forms(value: str, entity: str) -> list[str]:
