@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from typing import Any
 
 import msgspec
@@ -22,6 +23,10 @@ ASKED: contextvars.ContextVar[set[str] | None] = contextvars.ContextVar("asked",
 """Keys of all requests that the current task and those it started asked for, where one collects
 them: a session must know which entries of the cache tell of it."""
 
+QUICK_S = 0.001
+"""Storing that takes less than this is done in the loop: handing it to a thread takes as long."""
+PUT_WEIGHT = 0.1
+
 _REPLY = msgspec.json.Decoder(Reply)
 
 
@@ -31,6 +36,8 @@ class Replies:
     def __init__(self, endpoint: Endpoint, cache: ReplyCache) -> None:
         self.endpoint = endpoint
         self.cache = cache
+        self._put_s = 0.0 if storage.is_local(cache.root) else 1.0
+        """Seconds that storing took of late."""
         self._under_way: dict[str, asyncio.Task[Outcome]] = {}
 
     async def ask(self, body: dict[str, Any], pictures: Pictures | None = None) -> Outcome:
@@ -61,6 +68,17 @@ class Replies:
             return self.cache.get(key)
         return await asyncio.to_thread(self.cache.get, key)
 
+    async def _put(self, key: str, value: bytes) -> bytes:
+        if self._put_s < QUICK_S:
+            return self._timed_put(key, value)
+        return await asyncio.to_thread(self._timed_put, key, value)
+
+    def _timed_put(self, key: str, value: bytes) -> bytes:
+        begun = time.perf_counter()
+        winner = self.cache.put(key, value)
+        self._put_s += PUT_WEIGHT * (time.perf_counter() - begun - self._put_s)
+        return winner
+
     async def _fetched(self, key: str, body: dict[str, Any], pictures: Pictures | None) -> Outcome:
         stored = await self._stored(key)
         if stored is not None and (reply := _decoded(stored)):
@@ -68,8 +86,7 @@ class Replies:
             return reply
 
         async def keep(reply: Reply) -> Reply:
-            winner = await asyncio.to_thread(self.cache.put, key, msgspec.json.encode(reply))
-            return _decoded(winner) or reply
+            return _decoded(await self._put(key, msgspec.json.encode(reply))) or reply
 
         if storage.is_local(self.cache.root):
             return await self.endpoint.ask(body, pictures, keep)
