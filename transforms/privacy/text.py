@@ -24,7 +24,7 @@ from transforms.privacy.config import ScrubberConfig
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded, without_invisible
 from transforms.privacy.keystrokes import TYPING, MaskedRun, TypingRun, mask_runs, typing_runs
-from transforms.privacy.lexicon import name_parts
+from transforms.privacy.lexicon import COMMON, NAMES, name_parts
 from transforms.privacy.replace import Replacer
 from transforms.privacy.session_fields import SessionFields
 from transforms.privacy.session_order import ledger_of, ordered_events, timeline
@@ -38,7 +38,7 @@ from transforms.privacy.visitors import (
     entity_of_value,
     without_own_names,
 )
-from transforms.privacy.words import is_interface_word
+from transforms.privacy.words import is_caption, is_interface_word
 
 __all__ = ["SessionScrubber", "TextFinder", "ordered_events"]
 
@@ -86,7 +86,8 @@ class SessionScrubber:
         }
         for (value, entity), number in looker.wholes.items():
             counts[f"field/{entity}"] += number
-            if value not in states:
+            sent = (value, entity) not in looker.said
+            if value not in states and not (sent and is_caption(value, entity, self._is_common)):
                 self._add(found, value, entity, "field")
         for value in split:
             counts[f"typed/{value.entity}"] += 1
@@ -171,6 +172,12 @@ class SessionScrubber:
         for kind, texts in looker.texts.items():
             self.finder.find_many(list(texts), kind)
         return looker
+
+    def _is_common(self, word: str) -> bool:
+        """Whether a word is in the dictionary, and known as nobody's name."""
+        lexicon = getattr(self.finder.names, "lexicon", None)
+        bits = lexicon.of(word) if lexicon is not None else 0
+        return bool(bits & COMMON) and not bits & NAMES
 
     def _add(
         self,

@@ -31,6 +31,8 @@ class Looker:
         """While a typing event is walked: what fields hold at its end is known from the runs."""
         self.texts: dict[str, dict[str, Counter]] = {}
         self.wholes: dict[tuple[str, str], int] = {}
+        self.said: set[tuple[str, str]] = set()
+        """Those of them that stand elsewhere than in what a server sent."""
 
     def text(self, text: str, kind: str) -> str:
         """Notes a text and where it stands."""
@@ -53,6 +55,8 @@ class Looker:
         if not self.typing:
             entity = entity_of_value(text, entity)
             self.wholes[text, entity] = self.wholes.get((text, entity), 0) + 1
+            if self.place != "response":
+                self.said.add((text, entity))
         return text
 
 

@@ -36,7 +36,7 @@ class Visitor(Protocol):
     """Gets every text once, in order, and returns what stands in its place."""
 
     place: str
-    """Where the walk is: session, event, dom, request, step, thought or file."""
+    """Where the walk is: session, event, dom, request, response, step, thought or file."""
 
     def text(self, text: str, kind: str) -> str:
         """A text that is shown or said."""
@@ -168,15 +168,19 @@ def _without_typed(info: dict[str, Any], entity: str, visitor: Visitor) -> dict[
 def walk_request(request: Request, fields: SessionFields, visitor: Visitor) -> Request:
     """One request: method, URL, headers, types and bodies."""
     visitor.place = "request"
-    return msgspec.structs.replace(
+    sent = msgspec.structs.replace(
         request,
         tab=_loose(visitor, request.tab),
         method=visitor.text(request.method, "id"),
         request_mime=_opt(visitor, request.request_mime, "code"),
-        response_mime=_opt(visitor, request.response_mime, "code"),
         url=visitor.text(request.url, "url"),
         request_headers=rewrite_headers(request.request_headers, fields, visitor),
         request_body=rewrite_body(request.request_body, request.request_mime, fields, visitor),
+    )
+    visitor.place = "response"
+    return msgspec.structs.replace(
+        sent,
+        response_mime=_opt(visitor, request.response_mime, "code"),
         response_headers=rewrite_headers(request.response_headers, fields, visitor),
         response_body=rewrite_body(request.response_body, request.response_mime, fields, visitor),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 INTERFACE_WORDS = frozenset(
     """about accept account accounts action actions activity add address admin advanced all amount
     app apply apps archive article articles attach attachment audit author back basket
@@ -56,3 +58,30 @@ def is_interface_word(value: str) -> bool:
     """Whether a value is nothing but words that interfaces show."""
     words = value.lower().split()
     return bool(words) and all(word.strip(".,:;!?()") in INTERFACE_WORDS for word in words)
+
+
+_DIGITS_OF = {"PHONE": 5, "CARD": 3, "SSN": 6, "IBAN": 6, "BIRTH_DATE": 3, "OTP": 4}
+"""At least so many digits are in a value of these entities."""
+
+
+def is_caption(value: str, entity: str, is_common: Callable[[str], bool]) -> bool:
+    """Whether what stands under a sensitive key is what a program calls it, and no value.
+
+    Programs fetch their words as ``{"email": "E-mail address", "password": "Your password"}``.
+
+    Args:
+        value: the text.
+        entity: what the key says it is.
+        is_common: whether a word in lower case is an ordinary word and nobody's name.
+    """
+    if entity == "EMAIL":
+        return "@" not in value
+    if entity in _DIGITS_OF:
+        return sum(char.isdigit() for char in value) < _DIGITS_OF[entity]
+    words = value.replace("-", " ").split()
+    if any(char.isdigit() for char in value) or not words:
+        return False
+    return all(
+        word in INTERFACE_WORDS or word in FUNCTION_WORDS or is_common(word)
+        for word in (raw.strip(".,:;!?()…*").lower() for raw in words)
+    )

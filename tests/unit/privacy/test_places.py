@@ -349,3 +349,39 @@ def test_names_in_full_width_and_sprinkled(config):
     for text in ("ask Ｉｎｇｒｉｄ now", "ask I\u200bn\u200bg\u200brid now"):
         (span,) = finder.find(text)
         assert text[: span.start] == "ask " and text[span.end :] == " now"
+
+
+def test_words_that_a_program_fetches_are_not_found_values(config):
+    """``{"password": "Your password"}`` is a language file; it made whole pages unreadable."""
+
+    class WithWords(NoNames):
+        lexicon = load_lexicon(str(BUNDLED))
+
+    words = {
+        "email": "E-mail address",
+        "password": "Forgot your password?",
+        "token": "Voucher",
+        "birthdate": "Date of birth",
+    }
+    values = {"email": EMAIL, "password": "Kayak#9x", "token": "hill top 7", "user": "wren"}
+    page = "".join(f"<p>{said}</p>" for said in (*words.values(), *values.values()))
+    dom = {"d.html": parse_dom(f"<body>{page}</body>", "html")}
+    request = Request(
+        id="r",
+        started_us=2,
+        method="GET",
+        url="/words.json",
+        request_mime="application/json",
+        request_body='{"password": "choose number"}',
+        response_mime="application/json",
+        response_body=json.dumps([words, values]),
+    )
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    work = built([event()], [request], dom=[snapshot])
+    scrubber = SessionScrubber(TextFinder(config, WithWords()), config, KEY)
+    found, _ = scrubber.locate(work, dom)
+    assert {v.value for v in found} >= {*values.values(), "choose number"}
+    assert not {v.value for v in found} & set(words.values())
+    text = scrubber.redact(work, dom, found).dom["d.html"]
+    assert all(said in text for said in words.values())
+    assert not any(said in text for said in values.values())
