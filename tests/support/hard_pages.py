@@ -289,12 +289,21 @@ def pointer_page(make: Realistic) -> str:
 
 
 def badges_page(make: Realistic) -> str:
-    colours = ("#d32f2f", "#1976d2", "#388e3c", "#fbc02d", "#7b1fa2", "#455a64", "#ff9800")
-    return "".join(
-        f"<p><span class=badge style='background:{make.random.choice(colours)};color:"
-        f"{make.random.choice(('#fff', '#fff', '#222'))}'>{make.mark(kind)}</span></p>"
-        for kind in KINDS * 2
+    badges = (
+        ("#d32f2f", "#fff"),
+        ("#1976d2", "#fff"),
+        ("#388e3c", "#fff"),
+        ("#fbc02d", "#222"),
+        ("#7b1fa2", "#fff"),
+        ("#455a64", "#cfd8dc"),
+        ("#ff9800", "#222"),
     )
+    rows = []
+    for kind in KINDS * 2:
+        back, ink = make.random.choice(badges)
+        style = f"background:{back};color:{ink}"
+        rows.append(f"<p><span class=badge style='{style}'>{make.mark(kind)}</span></p>")
+    return "".join(rows)
 
 
 def headings_page(make: Realistic) -> str:

@@ -54,11 +54,13 @@ def colour(number: int) -> tuple[int, int, int]:
 
 
 def blocks(*items, size=(320, 240)) -> np.ndarray:
-    """Draws blocks (x, y, width, colour) of text height on white; no two rows of one are equal."""
+    """Draws blocks (x, y, width, colour) of text height on white; no two rows or columns of one are
+    equal, as none of a line of text are."""
     image = np.full((size[1], size[0], 3), 255, np.uint8)
     for x, y, width, colour in items:
         image[y : y + 12, x : x + width] = colour
         image[y : y + 12, x : x + width, 2] += np.arange(12, dtype=np.uint8)[:, None]
+        image[y + 1 : y + 12 : 2, x + 1 : x + width : 3, 1] += 30
     return image
 
 
@@ -104,10 +106,20 @@ def test_an_unchanged_frame_is_not_read_again():
     reader = IncrementalReader(engine)
     image = blocks((20, 20, 60, (10, 10, 10)))
     first = reader.read(image, 0)
+    once = engine.detected_pixels
     again = reader.read(image.copy(), 1)
     assert again.lines == first.lines
     assert (again.link.source, again.link.equal) == (0, None)
-    assert engine.detected_pixels == image.shape[0] * image.shape[1]
+    assert engine.detected_pixels == once
+
+
+def test_empty_parts_of_a_screen_are_not_detected_and_nothing_else_is_lost():
+    engine = Blocks()
+    size = (1280, 800)
+    image = blocks((20, 20, 60, (1, 1, 1)), (1100, 700, 80, (2, 2, 2)), size=size)
+    lines = IncrementalReader(engine).read(image, 0).lines
+    assert sorted(line.text for line in lines) == ["010101", "020202"]
+    assert engine.detected_pixels < 0.1 * 1280 * 800
 
 
 def test_only_the_neighbourhood_of_a_change_is_detected():
@@ -193,11 +205,16 @@ def test_the_guard_counts_what_reading_changes_had_missed():
     class Forgetful(Blocks):
         """Sees nothing in parts of a frame, as a detector with too little context might."""
 
-        def detect(self, image_rgb, scale=1.0):
-            return super().detect(image_rgb) if image_rgb.shape[1] == 320 else []
+        blind = False
 
-    reader = IncrementalReader(Forgetful(), full_pass_every=2)
+        def detect(self, image_rgb, scale=1.0):
+            whole = image_rgb.shape[:2] == (240, 320)
+            return super().detect(image_rgb) if whole or not self.blind else []
+
+    engine = Forgetful()
+    reader = IncrementalReader(engine, full_pass_every=2)
     reader.read(blocks((20, 20, 60, (1, 1, 1))), 0)
+    engine.blind = True
     items = [(20, 20, 60, (1, 1, 1)), (200, 200, 60, (2, 2, 2))]
     assert len(reader.read(blocks(*items), 1).lines) == 1
     reading = reader.read(blocks(*items, (20, 200, 40, (3, 3, 3))), 2)

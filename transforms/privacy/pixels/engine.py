@@ -146,7 +146,7 @@ class RapidOcr:
         height, width = image_rgb.shape[:2]
         band = int(self._max_pixels / (width * scale * scale))
         if height <= band:
-            return _in_reading_order(self._detect_once(image_rgb, scale))
+            return in_reading_order(self._detect_once(image_rgb, scale))
         band = max(band, 2 * BAND_OVERLAP)
         boxes: list[Box] = []
         top = 0
@@ -161,7 +161,7 @@ class RapidOcr:
             if bottom == height:
                 break
             top = bottom - BAND_OVERLAP
-        return _in_reading_order(_without_duplicates(boxes))
+        return in_reading_order(without_duplicates(boxes))
 
     def _detect_once(self, image: np.ndarray, scale: float) -> list[Box]:
         import cv2
@@ -310,7 +310,8 @@ def _whole_pixels(box: Box, shape: Sequence[int]) -> tuple[int, int, int, int]:
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
-def _in_reading_order(boxes: Sequence[Box]) -> list[Box]:
+def in_reading_order(boxes: Sequence[Box]) -> list[Box]:
+    """Returns boxes from top to bottom, those of a row from left to right."""
     return sorted(boxes, key=lambda box: (round(box[1] / 8), box[0], box))
 
 
@@ -324,7 +325,8 @@ def overlap(a: Box, b: Box) -> float:
     return width * height / smaller if smaller > 0 else 0.0
 
 
-def _without_duplicates(boxes: Sequence[Box]) -> list[Box]:
+def without_duplicates(boxes: Sequence[Box]) -> list[Box]:
+    """Returns boxes without those that mostly lie in a larger one."""
     kept: list[Box] = []
     for box in sorted(boxes, key=lambda b: (-(b[2] - b[0]) * (b[3] - b[1]), b)):
         if not any(overlap(box, other) > 0.7 for other in kept):

@@ -19,6 +19,7 @@ from transforms.privacy.pixels.areas import (
     Area,
     areas_around,
     core_of,
+    parts_with_ink,
     touch,
     touches_tiles,
     whole_blocks,
@@ -30,8 +31,10 @@ from transforms.privacy.pixels.engine import (
     Deadline,
     Line,
     OcrEngine,
+    in_reading_order,
     is_unreadable,
     overlap,
+    without_duplicates,
 )
 from transforms.privacy.pixels.likeness import (
     TILE,
@@ -111,10 +114,12 @@ class IncrementalReader:
     ) -> Reading:
         """Returns the lines of one RGB picture; raises RecognitionTimeout and remembers nothing
         of that frame then."""
+        import numpy as np
+
         height, width = image.shape[:2]
-        key = hashlib.blake2b(
-            image.tobytes() + f"{width}x{height}".encode(), digest_size=16
-        ).digest()
+        digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16)
+        digest.update(f"{width}x{height}".encode())
+        key = digest.digest()
         known = self._frames.get(key)
         if known is not None:
             self._frames.move_to_end(key)
@@ -150,9 +155,11 @@ class IncrementalReader:
             return Reading(tuple(lines), link), with_changes(base.pixels, pixels, changed)
         self._since_full = 0
         self.counts["full"] += 1
-        whole = self._recognise(image, self._engine.detect(image, scale), deadline)
         if lines is None:
-            return Reading(tuple(whole), link), pixels
+            boxes = self._detect_all(image, pixels, scale)
+            return Reading(tuple(self._recognise(image, boxes, deadline)), link), pixels
+        # The guard takes no short cut.
+        whole = self._recognise(image, self._engine.detect(image, scale), deadline)
         known = [line.box for line in lines]
         self.counts["guard_missed"] += sum(_is_apart(line.box, known) for line in whole)
         boxes = [line.box for line in whole]
@@ -212,6 +219,20 @@ class IncrementalReader:
                 boxes.append(box)
         kept = [line for line in kept if not any(overlap(line.box, b) > 0.6 for b in boxes)]
         return [*kept, *self._recognise(image, boxes, deadline)]
+
+    def _detect_all(self, image: np.ndarray, pixels: np.ndarray, scale: float) -> list[Box]:
+        """Detects wherever something is drawn: screens are empty to a great part."""
+        height, width = image.shape[:2]
+        inked = inked_rows(pixels).reshape(pixels.shape[0] // TILE, TILE, -1).any(1)
+        parts = parts_with_ink(inked, width, height)
+        boxes: list[Box] = []
+        for x0, y0, x1, y1 in parts:
+            self.counts["detected_pixels"] += (x1 - x0) * (y1 - y0)
+            boxes += [
+                (b[0] + x0, b[1] + y0, b[2] + x0, b[3] + y0)
+                for b in self._engine.detect(image[y0:y1, x0:x1], scale)
+            ]
+        return boxes if len(parts) == 1 else in_reading_order(without_duplicates(boxes))
 
     def _detect_around(self, image: np.ndarray, area: Area, scale: float) -> list[Box]:
         """Detects in a part of the picture with context, widened while it cuts a line."""

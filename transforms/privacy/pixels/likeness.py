@@ -75,10 +75,11 @@ def with_changes(before: np.ndarray, after: np.ndarray, changed: np.ndarray) -> 
     Later frames are compared with what was read, not with what only looked like it, so that slow
     fades add up to a change.
     """
+    import cv2
     import numpy as np
 
-    pixels = np.repeat(np.repeat(changed, TILE, axis=0), TILE, axis=1)
-    return np.where(pixels[:, :, None], after, before)
+    mask = cv2.resize(changed.astype(np.uint8), after.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    return cv2.copyTo(after, mask, before.copy())
 
 
 def inked_rows(pixels: np.ndarray) -> np.ndarray:

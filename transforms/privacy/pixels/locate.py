@@ -28,6 +28,7 @@ from transforms.privacy.pixels.reading_errors import (
     find_run_together,
     is_doubtful,
     mail_domains,
+    with_plain_dashes,
 )
 from transforms.privacy.pixels.regions import NAME_ORIGINS, hits_by_pattern, region_of, united
 from transforms.privacy.pixels.settings import PixelSettings
@@ -212,6 +213,7 @@ def _regions_of(
         return spans[text]
 
     def find_patterns(text: str) -> Sequence[Span]:
+        text = with_plain_dashes(text)
         found = [span for span in find(text) if not is_doubtful(text, span)]
         return [*found, *find_misread(text, domains)]
 

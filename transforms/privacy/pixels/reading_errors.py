@@ -56,6 +56,7 @@ _OTHER_NUMBER = re.compile(
 )
 _DECIMAL = re.compile(r"[-+]?\d+\.\d+")
 _DATED = re.compile(r"(?:19|20)\d{2}(?:[-/.]?(?:0\d|1[0-2])[-/.]?[0-3]\d)?(?!\d)")
+_DASH = re.compile(r"(?<=\d)[~–—‐−¬](?=\d)")
 _DOTS = re.compile(r"\s*(?:…|\.{2,3})$")
 _UNFINISHED = tuple(
     (entity, re.compile(rule))
@@ -101,6 +102,12 @@ _CUT_LEFT = tuple(
 """Ends at the left edge of the picture."""
 
 
+def with_plain_dashes(text: str) -> str:
+    """Returns a text, of the same length, in which what stands between digits like a dash is one:
+    compression makes tildes of them."""
+    return _DASH.sub("-", text)
+
+
 def find_misread(text: str, domains: frozenset[str]) -> list[Span]:
     """Finds values of which characters were misread, lost or covered.
 
@@ -125,6 +132,11 @@ def find_misread(text: str, domains: frozenset[str]) -> list[Span]:
 def begins_like_secret(value: str) -> bool:
     """Whether a token has the prefix of a known kind of key."""
     return _BEGIN.match(value) is not None
+
+
+def holds_secret_prefix(text: str) -> bool:
+    """Whether a known kind of key may begin somewhere in a text."""
+    return _BEGIN.search(text) is not None
 
 
 def is_doubtful(text: str, span: Span) -> bool:

@@ -21,6 +21,7 @@ from transforms.privacy.pixels.reading_errors import (
     SURE,
     begins_like_secret,
     find_cut,
+    holds_secret_prefix,
 )
 
 PAD_Y = 0.15
@@ -99,7 +100,7 @@ def _add_wrapped(hits: list[list[Hit]], lines: Sequence[Line], find: Find) -> No
             chain.append(after[lower])
         here = chain.index(upper)
         for blank, outer in ((" ", " "), ("", " "), ("", "")):
-            if not blank and not _may_break_inside(lines, upper, lower):
+            if not blank and not _may_break_inside(lines, chain, here):
                 continue
             if outer != " " and len(chain) == 2:
                 continue
@@ -121,18 +122,24 @@ def _add_wrapped(hits: list[list[Hit]], lines: Sequence[Line], find: Find) -> No
 
 
 def _may_hold_value(text: str) -> bool:
-    return "@" in text or sum(c.isdigit() for c in text) >= 4 or any(c in text for c in "-_©®")
+    digits = sum(c.isdigit() for c in text)
+    return digits >= 4 or any(c in text for c in "@©®-_") or holds_secret_prefix(text)
 
 
-def _may_break_inside(lines: Sequence[Line], upper: int, lower: int) -> bool:
+def _may_break_inside(lines: Sequence[Line], chain: Sequence[int], here: int) -> bool:
     """Whether a token may go on in the next line: that begins with no word, or the upper line is
     filled to its last character."""
-    first, second = lines[upper], lines[lower]
-    tail = second.text.partition(" ")[0].strip(".,;:!?()")[1:]
-    if any(c.isdigit() or c.isupper() or c in "@._-/=" for c in tail):
+    first, second = lines[chain[here]], lines[chain[here + 1]]
+    if first.text.endswith(BREAKS) or _is_no_word(second.text):
         return True
     character = (first.x1 - first.x0) / max(1, len(first.text))
-    return first.text.endswith(BREAKS) or first.x1 + 1.3 * character > second.x1
+    return first.x1 + 1.3 * character > max(lines[index].x1 for index in chain)
+
+
+def _is_no_word(text: str) -> bool:
+    """Whether a text begins with what may be the rest of a key or an address."""
+    inside = text.partition(" ")[0].strip(".,;:!?()")[1:]
+    return any(c.isdigit() or c.isupper() or c in "@._-/=" for c in inside)
 
 
 def _wraps_in_sentence(upper: Line, text: str, span: Span, joint: int) -> bool:
@@ -141,8 +148,9 @@ def _wraps_in_sentence(upper: Line, text: str, span: Span, joint: int) -> bool:
     is_long = upper.x1 - upper.x0 > WRAP_WIDTH * (upper.y1 - upper.y0)
     at_break = upper.text.endswith(BREAKS)
     if span.entity == "SECRET":
-        # Words and numbers of several cells look as random as a key does.
-        return is_long or at_break or begins_like_secret(text[span.start : span.end])
+        # Words and numbers of two lines look as random as a key does.
+        goes_on = is_long and _is_no_word(text[joint:].lstrip())
+        return at_break or goes_on or begins_like_secret(text[span.start : span.end])
     before = text[span.start - 1 : span.start]
     inside_token = before.isalnum() or before in tuple("-/._,")
     if span.entity == "IBAN" or span.entity not in NUMBERS:
