@@ -6,6 +6,8 @@ import gzip
 import itertools
 import json
 import logging
+import ssl
+import subprocess
 import time
 from email.utils import formatdate
 
@@ -421,6 +423,27 @@ def test_the_proxy_of_the_environment_is_used(tmp_path, monkeypatch, credentials
         ]
         assert proxy.requests[0][1].get("proxy-authorization") == said
         assert len(near.requests) == 1
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+def test_certificates_are_checked(tmp_path, monkeypatch, vouched):
+    """An endpoint that nobody vouches for gets no request, and no key."""
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout",
+            tmp_path / "key.pem", "-out", tmp_path / "cert.pem", "-subj", "/CN=localhost",
+            "-addext", "subjectAltName=IP:127.0.0.1"]  # fmt: skip
+    subprocess.run(made, check=True, capture_output=True)
+    if vouched:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    with OddServer() as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+        server.encrypt(context)
+        (said,) = classify(classifier_of(server, tmp_path / "cache", attempts=1), ["a"])
+        if vouched:
+            assert said.action == expected_action("a", ACTIONS)
+        else:
+            assert (said.status, said.reasons) == ("failed", ("connection",))
+        assert len(server.requests) == vouched
 
 
 # --- All at once ----------------------------------------------------------------------------------

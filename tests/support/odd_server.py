@@ -11,6 +11,7 @@ import contextlib
 import json
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -73,6 +74,17 @@ class OddServer(contextlib.AbstractContextManager):
         self._server = Server(("127.0.0.1", 0), Handler)
         self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """Speaks TLS from the next connection on."""
+        plain = self._server.get_request
+
+        def get_request() -> tuple[socket.socket, Any]:
+            connection, address = plain()
+            return context.wrap_socket(connection, server_side=True), address
+
+        self._server.get_request = get_request  # type: ignore[method-assign]
+        self.base_url = self.base_url.replace("http:", "https:")
 
     def _answered(self, connection: socket.socket, reader: Any) -> bool:
         first = reader.readline()

@@ -7,7 +7,9 @@ where they keep to the same scheme, host and port, so that the key goes nowhere 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import ssl
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
@@ -79,9 +81,12 @@ class Transport:
             if value := os.environ.get(name, "").strip():
                 self._headers[header] = value
         self._proxy = _proxy_of(base)
+        secure = "https" in (base.scheme, urlsplit(self._proxy or "").scheme)
         self._session = aiohttp.ClientSession(
             # The gate bounds the connections.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=_trusting() if secure else True
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(),  # one time-out around it all, below
         )
@@ -149,6 +154,16 @@ def place_of(base_url: str | None) -> str:
     except ValueError:
         return "endpoint"
     return f"{parts.hostname or 'default endpoint'}{parts.path}"
+
+
+def _trusting() -> ssl.SSLContext:
+    """Checks certificates against this machine's authorities and those that come with certifi."""
+    context = ssl.create_default_context()
+    with contextlib.suppress(ImportError):
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    return context
 
 
 def _proxy_of(url: Any) -> str | None:
