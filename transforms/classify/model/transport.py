@@ -1,14 +1,15 @@
 """One HTTP request to an endpoint: sent once, read with limits, never elsewhere than there.
 
-Nothing is repeated here and no status is judged; ``client`` does both. Redirects are followed only
-where they keep to the same scheme, host and port, so that the key goes nowhere else.
+Where the endpoint is and which headers it wants, the openai library says. The request itself is
+sent here: the library's way costs as much CPU time as all the rest of it, and has no limits on size
+or redirects. Nothing is repeated and no status is judged; ``client`` does both. Redirects are
+followed only where they keep to the same scheme, host and port, so that the key goes nowhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -19,7 +20,6 @@ import msgspec
 
 from transforms.classify.model.settings import ConfigurationFault
 
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
 MAX_REPLY_BYTES = 32 << 20
 MAX_ERROR_BYTES = 64 << 10
 MAX_REDIRECTS = 3
@@ -51,15 +51,19 @@ class Transport:
     """
 
     def __init__(self, base_url: str | None, key: str, timeout_s: float, place: str) -> None:
-        import aiohttp  # not at module level: the command line must start without it
+        import aiohttp  # not at module level: the command line must start without them
+        import openai
         from yarl import URL
 
         self.place = place
         self.timeout_s = timeout_s
-        text = base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
         try:
-            base = URL(text)
-        except ValueError:
+            # What the endpoint is and who asks is the library's to know: OPENAI_BASE_URL,
+            # OPENAI_ORG_ID, OPENAI_PROJECT_ID and whatever header a later release brings.
+            client = openai.AsyncOpenAI(api_key=key, base_url=base_url, max_retries=0)
+            base = URL(str(client.base_url))
+            URL(base_url or "")  # which the library may have mended
+        except Exception:  # each version of its HTTP library has a type of its own for bad URLs
             base = URL()
         if base.scheme not in ("http", "https") or not base.host:
             raise ConfigurationFault("--model_base_url must be a URL http(s)://host/path")
@@ -68,18 +72,8 @@ class Transport:
         self._url = base.with_path(base.path.rstrip("/") + "/chat/completions").with_query(
             base.query
         )
-        self._headers = {
-            "Authorization": f"Bearer {key}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": "tracemill",
-        }
-        for header, name in (
-            ("OpenAI-Organization", "OPENAI_ORG_ID"),
-            ("OpenAI-Project", "OPENAI_PROJECT_ID"),
-        ):
-            if value := os.environ.get(name, "").strip():
-                self._headers[header] = value
+        headers = {**client.default_headers, **client.auth_headers}
+        self._headers = {name: text for name, text in headers.items() if isinstance(text, str)}
         self._proxy = _proxy_of(base)
         secure = "https" in (base.scheme, urlsplit(self._proxy or "").scheme)
         self._session = aiohttp.ClientSession(
