@@ -53,6 +53,7 @@ from transforms.privacy.pixels.engine import load_engine
 from transforms.privacy.pixels.locate import locate_regions
 from transforms.privacy.pixels.lookalikes import fold
 from transforms.privacy.pixels.models import build_models, locate_models, models_folder
+from transforms.privacy.pixels.pictures import Pictures
 from transforms.privacy.pixels.redact import redact_frame
 from transforms.privacy.pixels.settings import PixelSettings
 
@@ -88,14 +89,16 @@ class Side:
         frames = frames_of(shown)
         self.finder.forget()
         started = time.process_time()
+        pictures = Pictures(MAX_PIXELS)
         regions, _, withheld, counts = locate_regions(
             frames,
-            lambda frame: np.asarray(decode_image((folder / frame.file).read_bytes(), MAX_PIXELS)),
+            lambda frame: pictures.pixels((folder / frame.file).read_bytes()),
             lambda text: self.finder.find(text, "ocr"),
             names_in(shown) if names is None else names,
             lambda frame: (),
             self.engine,
             settings,
+            prepare=lambda texts: self.finder.find_many(texts, "ocr"),
         )
         assert not withheld
         for frame in frames:

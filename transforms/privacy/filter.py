@@ -17,12 +17,12 @@ from schemas.outcomes import Failure
 from schemas.traces import Frame
 from schemas.work import SessionWork
 from transforms.checkpoints import CheckpointKeys
-from transforms.images import decode_image
 from transforms.keys import session_key
 from transforms.privacy.boxes import sensitive_boxes
 from transforms.privacy.pixels.engine import OcrEngine, load_engine
 from transforms.privacy.pixels.locate import locate_regions
 from transforms.privacy.pixels.models import models_folder
+from transforms.privacy.pixels.pictures import Pictures
 from transforms.privacy.pixels.redact import redact_frame
 from transforms.privacy.publish import (
     MAX_FRAME_BYTES,
@@ -73,11 +73,10 @@ class PrivacyFilter:
         values, counts = scrubber.locate(work, trees)
         fields = scrubber.fields_of(work, trees)
 
-        def load(frame: Frame):
-            import numpy as np
+        pictures = Pictures(self.settings.pixels.max_pixels)
 
-            data = files.read(frame.file, MAX_FRAME_BYTES)
-            return np.asarray(decode_image(data, self.settings.pixels.max_pixels))
+        def load(frame: Frame):
+            return pictures.pixels(files.read(frame.file, MAX_FRAME_BYTES))
 
         regions, read, withheld, seen = locate_regions(
             self._used_frames(work),
@@ -87,6 +86,7 @@ class PrivacyFilter:
             sensitive_boxes(trace, trees, fields.of_node),
             self.engine,
             self.settings.pixels,
+            prepare=lambda texts: self.finder.find_many(texts, "ocr"),
         )
         findings = Findings(
             values=_with_read(values, read),

@@ -8,8 +8,10 @@ from transforms.privacy.pixels.reading_errors import (
     find_cut,
     find_misread,
     find_run_together,
+    holds_secret_prefix,
     is_doubtful,
     mail_domains,
+    with_plain_dashes,
 )
 
 NONE = frozenset()
@@ -149,3 +151,12 @@ def test_a_phone_number_is_not_doubtful():
 
 def test_domains_of_a_session_are_added_to_the_common_ones():
     assert mail_domains(["a@b.example.org"]) == COMMON_DOMAINS | {"b.example.org"}
+
+
+def test_what_stands_between_digits_like_a_dash_is_one_and_nothing_moves():
+    assert with_plain_dashes("563-85~3179 – a~b 1–2") == "563-85-3179 – a~b 1-2"
+
+
+def test_a_key_without_many_digits_may_be_one():
+    assert holds_secret_prefix("otherwise AKIAXKJTCW")
+    assert not holds_secret_prefix("nothing at all")

@@ -22,6 +22,7 @@ from transforms.privacy.pixels.following import follow_pixels, follow_typing
 from transforms.privacy.pixels.hits import merged_hits
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
 from transforms.privacy.pixels.known_values import ValueIndex, hits_by_value
+from transforms.privacy.pixels.layout import rows_of
 from transforms.privacy.pixels.reading_errors import (
     CUT,
     find_misread,
@@ -70,6 +71,7 @@ def locate_regions(
     dom_boxes: Callable[[Frame], Sequence[Region]],
     engine: OcrEngine | None,
     settings: PixelSettings,
+    prepare: Callable[[Sequence[str]], object] | None = None,
 ) -> Located:
     """Returns (regions by frame file, values read in pixels, withheld frames, counts).
 
@@ -82,6 +84,8 @@ def locate_regions(
       dom_boxes: rectangles that DOM or accessibility snapshots give for a frame, in its pixels.
       engine: None when OCR is not installed; every frame is then withheld (``no_ocr_engine``).
       settings: mode ``off`` finds nothing, ``withhold`` publishes no frame.
+      prepare: gets nearly all texts before ``find`` is asked for them one by one, so that models
+        can look at many at once; what it returns is not used.
 
     A frame that cannot be decoded is withheld with the defect's code. One whose recognition fails
     or takes too long loses all its text regions; one where even detection fails is withheld
@@ -94,6 +98,8 @@ def locate_regions(
     if engine is None:
         return {}, (), {frame.file: "no_ocr_engine" for frame in frames}, {}
     pages, withheld, counts = _read_pages(frames, load, engine, settings)
+    if prepare is not None:
+        prepare(_texts_of(pages))
     regions, found = _regions_of(pages, find, values)
     by_frame = {frame.file: frame for frame in frames}
     located: dict[str, tuple[Region, ...]] = {}
@@ -198,6 +204,18 @@ def detection_scale(frame: Frame, width: int) -> float:
         return 1.0
     # The picture may be smaller than the screen was: what counts is how large letters are in it.
     return 0.5 if width / frame.viewport.width >= DENSE else 1.0
+
+
+def _texts_of(pages: Sequence[_Page]) -> list[str]:
+    """Returns the texts of all lines and rows, each once, in the order of the frames."""
+    texts: dict[str, None] = {}
+    for page in pages:
+        for row in rows_of(page.lines):
+            parts = [page.lines[index].text for index in row]
+            texts.update(
+                dict.fromkeys(with_plain_dashes(text) for text in (*parts, " ".join(parts)))
+            )
+    return list(texts)
 
 
 def _regions_of(
