@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from transforms.privacy.pixels.engine import Box, Line, is_upright
@@ -73,16 +74,59 @@ def _key(crop: np.ndarray) -> bytes:
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
-    """Returns a detected box snapped to the ink inside it: the same text gives the same crop
-    wherever it stands."""
-    import numpy as np
+def text_areas(image: np.ndarray, box: Box) -> list[tuple[int, int, int, int]]:
+    """Returns what a detected box holds, snapped to the ink: the same text gives the same crop
+    wherever it stands. Borders between cells cut it into several.
 
+    Where cells are narrow, the detector takes several for one line, and what two of them hold would
+    be read as one word.
+    """
     x0, y0, x1, y1 = _whole_box(image, box)
     if is_upright(box):
-        return x0, y0, x1, y1
-    height, width = image.shape[:2]
+        return [(x0, y0, x1, y1)]
     ink, flat = _ink_of(image[y0:y1, x0:x1])
+    borders = _borders(ink, flat)
+    if not borders:
+        return [_snapped((x0, y0, x1, y1), ink, flat, image.shape)]
+    starts = [0, *(right for _, right in borders)]
+    ends = [*(left for left, _ in borders), x1 - x0]
+    areas = []
+    for start, end in zip(starts, ends, strict=True):
+        part = (x0 + start, y0, x0 + end, y1)
+        left, top, right, bottom = _snapped(part, ink[:, start:end], flat[start:end], image.shape)
+        areas.append((max(left, part[0]), top, min(right, part[2]), bottom))
+    return areas
+
+
+def _borders(ink: np.ndarray, flat: np.ndarray) -> list[tuple[int, int]]:
+    """Returns (first, last + 1) column of every border between cells."""
+    import numpy as np
+
+    height, width = ink.shape
+    if width < 4 * height:
+        return []
+    # The rules above and below a row lie in the box too.
+    trim = max(1, round(TRIM * height))
+    inner = ink[trim:-trim]
+    columns = np.nonzero(flat & inner.all(0))[0]
+    if not len(columns):
+        return []
+    borders = []
+    for run in np.split(columns, np.nonzero(np.diff(columns) > 1)[0] + 1):
+        left, right = int(run[0]), int(run[-1]) + 1
+        if right - left > BORDER or left < height // 2 or right > width - height // 2:
+            continue
+        # A rule between rows may still be in the box; a letter that is this high has more near it.
+        if inner[:, [left - 1, right]].mean() <= BESIDE:
+            borders.append((left, right))
+    return borders
+
+
+def _snapped(
+    area: tuple[int, int, int, int], ink: np.ndarray, flat: np.ndarray, shape: Sequence[int]
+) -> tuple[int, int, int, int]:
+    import numpy as np
+
     # The border of a pane or a cell crosses the box from top to bottom; no letter is that high.
     # Over a photo every column is ink, but none is of one colour.
     letters = ink & ~(flat & (ink.mean(0) >= 0.95))
@@ -90,45 +134,14 @@ def ink_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
     rows = _rows_of_line(ink)
     columns = np.nonzero(ink[rows].any(0))[0]
     if len(rows) < 3 or len(columns) < 2:
-        return x0, y0, x1, y1
+        return area
+    x0, y0 = area[:2]
     return (
         max(0, x0 + int(columns[0]) - INK_PAD),
         max(0, y0 + int(rows[0]) - INK_PAD),
-        min(width, x0 + int(columns[-1]) + 1 + INK_PAD),
-        min(height, y0 + int(rows[-1]) + 1 + INK_PAD),
+        min(shape[1], x0 + int(columns[-1]) + 1 + INK_PAD),
+        min(shape[0], y0 + int(rows[-1]) + 1 + INK_PAD),
     )
-
-
-def split_at_borders(image: np.ndarray, box: Box) -> list[Box]:
-    """Returns the parts of a detected box that borders between cells cut it into.
-
-    Where cells are narrow, the detector takes several for one line, and what two of them hold would
-    be read as one word.
-    """
-    import numpy as np
-
-    x0, y0, x1, y1 = _whole_box(image, box)
-    if x1 - x0 < 4 * (y1 - y0):
-        return [box]
-    # The rules above and below a row lie in the box too.
-    trim = max(1, round(TRIM * (y1 - y0)))
-    ink, flat = _ink_of(image[y0 + trim : y1 - trim, x0:x1])
-    border = flat & ink.all(0)
-    if not border.any():
-        return [box]
-    margin = (y1 - y0) // 2
-    parts: list[Box] = []
-    start = box[0]
-    for run in np.split(at := np.nonzero(border)[0], np.nonzero(np.diff(at) > 1)[0] + 1):
-        left, right = int(run[0]), int(run[-1]) + 1
-        if right - left > BORDER or left < margin or right > x1 - x0 - margin:
-            continue
-        # A rule between rows may still be in the box; a letter that is this high has more near it.
-        if ink[:, [left - 1, right]].mean() > BESIDE:
-            continue
-        parts.append((start, box[1], float(x0 + left), box[3]))
-        start = float(x0 + right)
-    return [*parts, (start, box[1], box[2], box[3])]
 
 
 def _whole_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
@@ -138,16 +151,25 @@ def _whole_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
-def _ink_of(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ink_of(crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns which pixels are ink, and which columns are nearly of one colour."""
     import numpy as np
 
-    crop = pixels.astype(np.int16)
-    background = np.median(crop.reshape(-1, 3)[::3], axis=0).astype(np.int16)
-    ink = np.abs(crop - background).max(2) > INK_THRESHOLD
-    middle = crop[len(crop) // 2]
-    flat = (np.abs(crop - middle).max(2) <= INK_THRESHOLD).mean(0) >= 0.9
+    background = np.median(crop.reshape(-1, 3)[::3], axis=0)
+    ink = _difference(crop, background.astype(np.uint8)) > INK_THRESHOLD
+    flat = (_difference(crop, crop[len(crop) // 2]) <= INK_THRESHOLD).mean(0) >= 0.9
     return ink, flat
+
+
+def _difference(crop: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Returns the largest difference of any channel, 0-255."""
+    import cv2
+    import numpy as np
+
+    red, green, blue = cv2.split(
+        cv2.absdiff(crop, np.ascontiguousarray(np.broadcast_to(other, crop.shape)))
+    )
+    return cv2.max(cv2.max(red, green), blue)
 
 
 def _rows_of_line(ink: np.ndarray) -> np.ndarray:

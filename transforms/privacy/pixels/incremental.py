@@ -25,7 +25,7 @@ from transforms.privacy.pixels.areas import (
     whole_blocks,
     whole_line_areas,
 )
-from transforms.privacy.pixels.crops import KnownCrops, ink_box, split_at_borders
+from transforms.privacy.pixels.crops import KnownCrops, text_areas
 from transforms.privacy.pixels.engine import (
     Box,
     Deadline,
@@ -271,11 +271,10 @@ class IncrementalReader:
         self, image: np.ndarray, boxes: Sequence[Box], deadline: Deadline | None
     ) -> list[Line]:
         """Recognises what no earlier crop of this session was equal to."""
-        boxes = [part for box in boxes for part in split_at_borders(image, box)]
+        areas = [area for box in boxes for area in text_areas(image, box)]
         found: dict[int, Line] = {}
         unknown: list[tuple[int, Area]] = []
-        for index, box in enumerate(boxes):
-            x0, y0, x1, y1 = ink_box(image, box)
+        for index, (x0, y0, x1, y1) in enumerate(areas):
             known = self._crops.find(image[y0:y1, x0:x1], x0, y0)
             if known is None:
                 unknown.append((index, (x0, y0, x1, y1)))
@@ -287,7 +286,7 @@ class IncrementalReader:
         for (index, (x0, y0, x1, y1)), line in zip(unknown, read, strict=True):
             found[index] = line
             self._crops.add(image[y0:y1, x0:x1], x0, y0, line)
-        return [found[i] for i in range(len(boxes)) if found[i].text or is_unreadable(found[i])]
+        return [found[i] for i in range(len(areas)) if found[i].text or is_unreadable(found[i])]
 
 
 def _tiles_within(moved: np.ndarray) -> np.ndarray:
