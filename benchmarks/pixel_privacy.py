@@ -207,9 +207,8 @@ def hard_part(args, side: Side, chromium, work: Path) -> None:
         seeds = range(args.seed, args.seed + args.repeats)
         shown = [hard_screens.render_case(chromium, case, n, "held_out", css) for n in seeds]
         known, alone, spent = _one_by_one(side, shown, work / f"hard{number}")
-        for sum_, part in ((total, known), (unknown, alone)):
-            sum_.seen += part.seen
-            sum_.covered += part.covered
+        total.join(known)
+        unknown.join(alone)
         seconds += spent
         if known.missed:
             report(f"    {case.name}", known)
@@ -247,45 +246,64 @@ def session_part(args, side: Side, chromium, work: Path) -> None:
 
 
 def peer_part(args, side: Side, chromium, work: Path) -> None:
-    """Runs the same session through the filter and through presidio-image-redactor."""
+    """Runs the same sessions through the filter and through presidio-image-redactor."""
     if args.peer is None or shutil.which("tesseract") is None:
         print("skipped: --peer PYTHON (with presidio-image-redactor) or tesseract is missing")
         return
     css = screens.font_faces(args.fonts, screens.fonts_of("held_out"))
-    shown = screen_sessions.render_session(
-        chromium, "held_out", args.seed + 1, args.peer_frames, css
+    scores = {"ours": Score(), "presidio": Score(), "presidio, boxes padded by a quarter": Score()}
+    ours = theirs = once = 0.0
+    frames = 0
+    for number in range(args.peer_sessions):
+        seed = args.seed + 1 + number
+        shown = screen_sessions.render_session(chromium, "held_out", seed, args.peer_frames, css)
+        folder = laid_out(shown, work / f"peer{number}")
+        regions, _, spent = side.run(folder, shown, PixelSettings())
+        answer = _ask_peer(args.peer, folder, names_in(shown))
+        if answer is None:
+            return
+        boxes = {
+            pad: {
+                file: tuple(_padded(rectangle, pad) for rectangle in rectangles)
+                for file, rectangles in answer["boxes"].items()
+            }
+            for pad in (0.0, 0.25)
+        }
+        found = (regions, boxes[0.0], boxes[0.25])
+        for score, covered in zip(scores.values(), found, strict=True):
+            score.join(scored(shown, covered))
+        distinct = len({s.png for s in shown})
+        seconds = answer["cpu_s"]
+        print(
+            f"    session {seed}: {spent / len(shown):.3f} s a frame against "
+            f"{seconds / len(shown):.3f} s, {seconds / spent:.2f} x ({distinct} distinct of "
+            f"{len(shown)} frames)",
+            flush=True,
+        )
+        ours, theirs, frames = ours + spent, theirs + seconds, frames + len(shown)
+        once += seconds * distinct / len(shown)
+    for name, score in scores.items():
+        report(f"{name}, {(ours if name == 'ours' else theirs) / frames:.3f} s a frame", score)
+    print(
+        f"    speed: {theirs / ours:.2f} x; {once / ours:.2f} x if the peer skipped exact repeats"
     )
-    folder = laid_out(shown, work / "peer")
-    regions, _, ours = side.run(folder, shown, PixelSettings())
-    report(f"ours, {ours / len(shown):.3f} s a frame", scored(shown, regions))
-    names = work / "names.json"
-    names.write_text(json.dumps([found.value for found in names_in(shown)]), encoding="utf-8")
+
+
+def _ask_peer(python: str, folder: Path, names: Sequence[Found]) -> dict | None:
+    """Returns what presidio-image-redactor found in a folder and its CPU seconds."""
+    listed = folder / "names.json"
+    listed.write_text(json.dumps([found.value for found in names]), encoding="utf-8")
     script = Path(__file__).with_name("pixel_peer.py")
     run = subprocess.run(
-        [args.peer, str(script), str(folder), str(names)],
+        [python, str(script), str(folder), str(listed)],
         capture_output=True,
         text=True,
         env={"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
     )
     if run.returncode:
         print("skipped: the peer failed:", run.stderr.strip().splitlines()[-1:])
-        return
-    theirs = json.loads(run.stdout.splitlines()[-1])
-    seconds = theirs["cpu_s"]
-    for name, pad in (("as it is", 0.0), ("boxes padded by a quarter", 0.25)):
-        boxes = {
-            file: tuple(_padded(rectangle, pad) for rectangle in rectangles)
-            for file, rectangles in theirs["boxes"].items()
-        }
-        report(
-            f"presidio-image-redactor {name}, {seconds / len(shown):.3f} s a frame",
-            scored(shown, boxes),
-        )
-    distinct = len({s.png for s in shown})
-    print(
-        f"    speed: {seconds / ours:.2f} x; {seconds * distinct / len(shown) / ours:.2f} x if the "
-        f"peer skipped exact repeats ({distinct} distinct of {len(shown)} frames)"
-    )
+        return None
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 def _padded(rectangle: Sequence[int], pad: float) -> Region:
@@ -402,6 +420,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2, help="screens of each hard case")
     parser.add_argument("--frames", type=int, default=60, help="frames of each session")
     parser.add_argument("--peer_frames", type=int, default=48, help="frames the peer reads")
+    parser.add_argument("--peer_sessions", type=int, default=3)
     parser.add_argument("--numbers", type=int, default=8, help="numbers that are attacked")
     parser.add_argument("--seed", type=int, default=7000)
     parser.add_argument("--fonts", type=Path, help="folder of .ttf files for the screens")

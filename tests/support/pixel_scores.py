@@ -82,6 +82,12 @@ class Score:
             if (share >= limit) == (mark.kind == "NEGATIVE"):
                 self.missed.append((kind, mark.text, round(share, 3), number))
 
+    def join(self, other: Score) -> None:
+        """Adds what another score has seen."""
+        self.seen += other.seen
+        self.covered += other.covered
+        self.missed += other.missed
+
     def share(self, kinds: Sequence[str]) -> float:
         """Returns the covered share of all strings of some kinds."""
         seen = sum(self.seen[kind] for kind in kinds)
