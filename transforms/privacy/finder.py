@@ -38,7 +38,7 @@ from transforms.privacy.personal_facts import find_personal_facts
 from transforms.privacy.secrets import find_secrets
 from transforms.privacy.spans import mapped, merged, shifted, without_doubtful
 from transforms.privacy.urls import EMBEDDED, url_parts
-from transforms.privacy.usernames import find_user_names
+from transforms.privacy.usernames import find_profiles, find_user_names
 from transforms.privacy.values import ValueIndex
 
 KINDS = frozenset("prose title key typing ui url path code id split ocr".split())
@@ -253,7 +253,7 @@ class TextFinder:
 
     def _in_url(self, url: str) -> list[Span]:
         """Spans of a URL: parameters by name, every part by what it says."""
-        spans: list[Span] = []
+        spans: list[Span] = list(find_profiles(url))
         for part in url_parts(url):
             entity = self.fields.of_key(part.key) if part.key else None
             if part.kind == "userinfo":

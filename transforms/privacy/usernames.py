@@ -38,6 +38,11 @@ _PATTERNS = tuple(
         + r"(?=[/?#]|$)",
     )
 )
+_PROFILE = re.compile(
+    r"/(?:users?|people|members?|profiles?|u)/@?(?=[\w.\-]*[\d_.])" + _NAME + r"(?=[/?#&]|$)",
+    re.IGNORECASE,
+)
+_HEXADECIMAL = re.compile(r"[0-9a-f\-]{12,}", re.IGNORECASE)
 _HINTS = ("user", "log", "sign", "home", "ssh", "sudo", "scp", "rsync", "nick", "screen", "account")
 _VERSION = re.compile(
     r"v?\d[\d.]*|[\w\-]+\.(?:py|js|ts|md|txt|html?|json|ya?ml|org|com|net|io|dev)"
@@ -59,3 +64,12 @@ def find_user_names(text: str) -> Iterator[Span]:
             if _VERSION.fullmatch(low) or low.startswith(("your", "my_", "<")):
                 continue
             yield Span(*match.span(1), "USERNAME", "cue", 0.9)
+
+
+def find_profiles(url: str) -> Iterator[Span]:
+    """Yields user names in the paths of URLs (``/users/jo_wren7``); as sure as a guess."""
+    for match in _PROFILE.finditer(url):
+        name = match[1].lower()
+        if name in EVERYBODY or _VERSION.fullmatch(name) or _HEXADECIMAL.fullmatch(name):
+            continue
+        yield Span(*match.span(1), "USERNAME", "ner", 0.7)

@@ -126,6 +126,21 @@ def test_a_parameter_of_an_inner_url_is_known_by_its_name(found):
     assert [p.text for p in url_parts(url)][-2:] == ["blue sky", "2"]
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://a.test/api/u/thor_dvold27?x=1", "thor_dvold27"),
+        ("/users/jo.wren/edit", "jo.wren"),
+        ("/users/password-reset", None),
+        ("/users/index.html", None),
+        ("/u/a1b2c3d4-e5f6-4a4b-8c8d-0123456789ab", None),
+        ("/people/new", None),
+    ],
+)
+def test_user_names_in_paths(found, url, name):
+    assert found(url, "url") == ({(name, "USERNAME")} if name else set())
+
+
 def test_bytes_that_are_no_text_do_not_nest_forever():
     assert len(list(url_parts("/x?a=%ff%ff%25ff"))) < 12
 
