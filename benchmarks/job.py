@@ -25,9 +25,9 @@ from tests.support.synthetic import write_catalogue, write_sessions
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def prepare(folder: Path, sessions: int, frames: int = 2) -> list[str]:
+def prepare(folder: Path, sessions: int, **size: int) -> list[str]:
     """Writes sessions and catalogue; returns the job's arguments but for --output."""
-    write_sessions(folder / "sessions", sessions, frames=frames)
+    write_sessions(folder / "sessions", sessions, **size)
     write_catalogue(folder / "suite.json")
     (folder / "key").write_text("ab" * 32)
     return [

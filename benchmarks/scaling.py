@@ -2,6 +2,7 @@
 
     python -m benchmarks.scaling text 10 100 1000 10000     without pictures (--visual=off)
     python -m benchmarks.scaling pixels 10 50 200           20 frames of 640 × 400 a session
+    python -m benchmarks.scaling small 100 10000            30 events and nothing else a session
 
 One worker process. CPU seconds are divided among the stages as their wall time is in the audit log,
 because on a busy machine that alone would be too large. Bytes are what lies on disk; what crosses a
@@ -28,12 +29,16 @@ from schemas.packing import pack
 from transforms.checkpoints import CheckpointStore, read_members
 from transforms.ingest.find import find_sessions
 
-FRAMES = {"text": 2, "pixels": 20}
+KINDS: dict[str, dict[str, int]] = {
+    "text": {"frames": 2},
+    "pixels": {"frames": 20},
+    "small": {"events": 30, "frames": 0, "dom": False},
+}
 
 
 def measured(folder: Path, sessions: int, kind: str) -> dict:
     """Runs one job; returns its figures."""
-    arguments = prepare(folder, sessions, frames=FRAMES[kind])
+    arguments = prepare(folder, sessions, **KINDS[kind])
     if kind == "pixels":
         arguments.remove("--visual=off")
     out = folder / "out"
@@ -87,7 +92,7 @@ def size(folder: Path) -> int:
 def main() -> None:
     """Prints a table for each number of sessions, and how peak memory and cost grow."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=FRAMES)
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("sizes", nargs="+", type=int)
     given = parser.parse_args()
     found = []

@@ -85,7 +85,9 @@ def write_catalogue(path: Path) -> Path:
     return path
 
 
-def write_session(root: Path, number: int, events: int = 300, frames: int = 2) -> Path:
+def write_session(
+    root: Path, number: int, events: int = 300, frames: int = 2, dom: bool = True
+) -> Path:
     """Writes session ``number`` below ``root``; returns its folder."""
     rng = random.Random(number)
     session_id = str(uuid.UUID(int=rng.getrandbits(128), version=4))
@@ -97,7 +99,8 @@ def write_session(root: Path, number: int, events: int = 300, frames: int = 2) -
     (folder / "session.json").write_text(json.dumps(record))
     lines = list(_events(rng, title, events))
     (folder / "input_events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in lines))
-    _write_dom(folder / "dom", rng)
+    if dom:
+        _write_dom(folder / "dom", rng)
     _write_frames(folder / "screenshots", rng, frames, lines[-1]["timestamp"])
     return folder
 
