@@ -50,7 +50,9 @@ def main(arguments: Sequence[str]) -> int:
 def _session_line(row: dict, examples: list[dict]) -> str:
     why = f" {row['error_code']}" if row["error_code"] else ""
     reasons = sorted({r for e in examples for r in e["review_reasons"]})
-    waits = f" waits: {', '.join(reasons)}" if reasons else ""
+    # A COMPLETED example has reasons too where its conversation was split around unsure segments.
+    verb = "waits" if any(e["status"] == "PENDING" for e in examples) else "split around"
+    waits = f" {verb}: {', '.join(reasons)}" if reasons else ""
     return (
         f"{row['session_id']}  {row['status']:<9}{why}  {row['suite'] or '-'}  "
         f"{row['events']} events, {row['steps']} steps, {len(examples)} examples{waits}"
