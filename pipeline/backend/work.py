@@ -65,7 +65,7 @@ class Work:
         self._list = storage.join(folder, "sessions.jsonl")
         self._sessions = _read_sessions(self._list)
         self._roots = options.input
-        self.register.send(client)  # what an earlier run could not
+        self._told += self.register.send(client).sent  # what an earlier run could not send
         waiting = [*self._named(options), *(self._pending() if options.pending else [])]
         chosen, self.configurations = self._choose(options, waiting)
         self._take(chosen)
