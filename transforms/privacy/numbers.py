@@ -224,9 +224,10 @@ def find_addresses_of_machines(text: str, kind: str) -> Iterator[Span]:
     """IPv4, IPv6 and MAC addresses. A version number or ``999.1.1.1`` is none."""
     if "." in text:
         for match in _IPV4.finditer(text):
-            if _is_ip(match.group()) and not _VERSION_CUE.search(
-                text[max(0, match.start() - 24) : match.start()]
-            ):
+            cue = _VERSION_CUE.search(text[max(0, match.start() - 24) : match.start()])
+            if cue is not None and kind == "path" and cue.group().endswith("/"):
+                cue = None  # a folder, not a product
+            if _is_ip(match.group()) and cue is None:
                 yield Span(match.start(), match.end(), "IP", "pattern")
     if text.count(":") >= 2 or text.count("-") >= 5:
         for match in _IPV6.finditer(text):

@@ -282,6 +282,7 @@ def test_an_address_that_may_break(scrub):
         ("ship to 26 Pemberton Avenue, now", "prose", "26 Pemberton Avenue", "ADDRESS"),
         ("Meet at 3 Main Court, Elm", "prose", "3 Main Court", "ADDRESS"),
         ("Lindenstraße 12, Ulm", "prose", "Lindenstraße 12", "ADDRESS"),
+        ("dom/178.150.110.196.html", "path", "178.150.110.196", "IP"),
         ("12 rue de la Paix", "prose", "12 rue de la Paix", "ADDRESS"),
     ],
 )
