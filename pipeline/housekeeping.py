@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.backend.sessions import forget_listed
 from pipeline.dataset import manifest_of
 from pipeline.settings import forgotten_sessions, new_run_id
 from schemas.receipts import Receipt
@@ -184,6 +185,7 @@ def forget(
         storage.join(private, "forgotten.txt"), ("\n".join(remembered) + "\n").encode(), mode=0o600
     )
     version = _write_version(output, store, staying, manifest, max_shard_mb)
+    forget_listed(private, _own_ids(private, sessions))
     for session_id in sessions:
         storage.delete(storage.join(private, "sessions", f"{session_id}.json"))
         storage.delete(storage.join(private, "raw", session_id))
@@ -193,6 +195,16 @@ def forget(
         storage.delete(storage.join(store.root, "replies", f"{session_id}.txt"))
     _strike_out(output, frozenset(sessions), version)
     return version
+
+
+def _own_ids(private: str, sessions: Collection[str]) -> set[str]:
+    """Returns the recorders' own ids of published sessions, as the private records have them."""
+    found = set()
+    for session_id in sessions:
+        with contextlib.suppress(FileNotFoundError):
+            data = storage.read_bytes(storage.join(private, "sessions", f"{session_id}.json"))
+            found.add(msgspec.json.decode(data)["input_id"])
+    return found
 
 
 def _write_version(

@@ -25,6 +25,7 @@ from pipeline.backend.register import (
     Register,
     Row,
 )
+from pipeline.backend.sessions import SESSION_LIST, read_sessions, write_sessions
 from pipeline.dataset import read_table
 from pipeline.locks import only_run
 from pipeline.options import Options, UsageError
@@ -62,8 +63,8 @@ class Work:
         self.notes: list[str] = []
         """Lines for the person who started the run."""
         self._told: Counter[str] = Counter()
-        self._list = storage.join(folder, "sessions.jsonl")
-        self._sessions = _read_sessions(self._list)
+        self._list = storage.join(folder, SESSION_LIST)
+        self._sessions = read_sessions(self._list)
         self._roots = options.input
         self._told += self.register.send(client).sent  # what an earlier run could not send
         waiting = [*self._named(options), *(self._pending() if options.pending else [])]
@@ -150,9 +151,8 @@ class Work:
                 self._sessions[row.session_id] = _placed(record or {}, self._roots)
             except UnsafePathError:
                 row.want(FAILED, error=_error("unsafe_storage_path"))
-        lines = (msgspec.json.encode(record) + b"\n" for record in self._sessions.values())
         self.register.save()
-        storage.write_bytes(self._list, b"".join(lines), mode=0o600)
+        write_sessions(self._list, self._sessions)
 
     def _records(self, wanted: set[str]) -> dict[str, dict[str, Any] | str]:
         """Returns the Session record of each id, or the failure code of one that has none."""
@@ -248,13 +248,13 @@ class Work:
         # `dataset` always leads to the current version, but only a local disk has such a link.
         root = storage.join(output, "dataset" if storage.is_local(output) else manifest["path"])
         for row in self.register.rows:  # grows while it is walked
+            published = published_session_id(key, row.session_id)
+            if published in forgotten:
+                row.want(FAILED, error=_error("forgotten"))
             here = row.session_id in self._sessions
             if not here or row.model_configuration not in self.configurations:
                 continue
-            published = published_session_id(key, row.session_id)
             session = sessions.get(published)
-            if published in forgotten:
-                row.want(FAILED, error=_error("forgotten"))
             if session is None:
                 continue  # the version is older than this run, which ended before it had one
             if session["status"] == FAILED:
@@ -344,15 +344,6 @@ def _placed(record: dict[str, Any], roots: tuple[str, ...]) -> dict[str, Any]:
 
 
 _SESSION_FIELDS = ("id", "user_id", "suite_id", "description", "created_at", "storage_path")
-
-
-def _read_sessions(uri: str) -> dict[str, dict[str, Any]]:
-    try:
-        lines = storage.read_bytes(uri).splitlines()
-    except FileNotFoundError:
-        return {}
-    records = [msgspec.json.decode(line) for line in lines]
-    return {record["id"]: record for record in records}
 
 
 def _row(given: dict[str, Any]) -> Row:

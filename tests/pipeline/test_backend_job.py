@@ -183,6 +183,22 @@ def test_a_dead_backend_never_fails_the_batch(api, tmp_path):
     assert [s for _, s in api.history] == ["PENDING", "PROCESSING", "COMPLETED"]
 
 
+def test_a_forgotten_session_is_off_the_list_and_the_backend_knows(api, tmp_path):
+    root, out = tmp_path / "storage", tmp_path / "out"
+    kept, gone = add_session(api, root), add_session(api, root, CHOSEN[1], description="Secret")
+    made = {r["id"]: api.add_example(r["id"], MODEL) for r in (kept, gone)}
+    tracemill(*arguments(api, root, out, *WITH_HINTS, "--pending"))
+    tracemill("forget", out, gone["id"])
+    listed = (out / "private" / "backend" / "sessions.jsonl").read_text()
+    assert kept["id"] in listed and "Secret" not in listed
+    tracemill(*arguments(api, root, out, *WITH_HINTS, "--pending"))
+    assert api.get("examples", made[kept["id"]]["id"])["status"] == "COMPLETED"
+    row = next(
+        r for r in Register(str(out / "private" / "backend")).rows if r.id == made[gone["id"]]["id"]
+    )
+    assert row.wanted.error["code"] == "forgotten" and row.refused == 409, "it had been COMPLETED"
+
+
 def test_what_cannot_work_is_refused_in_one_line(api, tmp_path, monkeypatch):
     root, out = tmp_path / "storage", tmp_path / "out"
     given = arguments(api, root, out, "--pending")
