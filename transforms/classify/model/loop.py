@@ -53,7 +53,8 @@ class ModelLoop:
 
     def endpoint(self, settings: EndpointSettings) -> Endpoint:
         """Returns this process's endpoint for these settings."""
-        import aiohttp  # noqa: F401  (takes long: here it does not hold up the loop)
+        import aiohttp  # noqa: F401  (these take two seconds: here they do not hold up the loop)
+        import openai  # noqa: F401
 
         with self._lock:
             if settings not in self._endpoints:
