@@ -53,10 +53,19 @@ def test_other_long_numbers_are_left_to_the_recognisers(text):
     assert find_misread(text, NONE) == []
 
 
+@pytest.mark.parametrize("text", ["2024.11.0.3", "v12.4.1", "20241125.0.1", "1,284,930.50", "10.5"])
+def test_versions_and_amounts_are_no_addresses(text):
+    assert find_misread(f"build {text} of", NONE) == []
+
+
 @pytest.mark.parametrize(
     "text, entity",
     [
         ("121.209.190.1900", "IP"),
+        ("3173.206.139.202", "IP"),
+        ("226211.202.167", "IP"),
+        ("226.211202.167", "IP"),
+        ("555-809-2264374249188150354", "PHONE"),
         ("344-16-8869l", "SSN"),
         ("284-50-132deliver", "SSN"),
         ("555.113.22", "PHONE"),
