@@ -198,13 +198,13 @@ def faults(items: int) -> dict[str, Any]:
         ModelServer(latency_s=[0.02, 0.08], faults=EIGHT, retry_after_s=0.2) as server,
     ):
         names = [f"item {i}" for i in range(items)]
-        results, _ = _processes(server, cache, names, 2, 32, 0.5)
+        results, _ = _processes(server, cache, names, 2, 32, 2.0)
         trace = server.trace()
         injected = collections.Counter(r["fault"] for r in trace if r["fault"])
         mendable = sum(n for name, n in injected.items() if name != "refusal")
         statuses = collections.Counter(status for _, status, _, _ in results)
         before = len(trace)
-        warm, _ = _processes(server, cache, names, 2, 32, 0.5)
+        warm, _ = _processes(server, cache, names, 2, 32, 2.0)
         return {
             "items": items,
             "distinct": len({r[0] for r in results}),
