@@ -35,7 +35,8 @@ def test_a_dot_of_a_domain_that_was_read_as_a_colon():
 
 @pytest.mark.parametrize("text", ["DE82 0216 8460 1832 2916 51", "DE 0216 8460 1832 2916 51"])
 def test_an_iban_is_found_without_its_checksum(text):
-    assert found(find_misread(f"to {text} today", NONE), f"to {text} today") == [("IBAN", text)]
+    seen = f"to {text} today"
+    assert set(found(find_misread(seen, NONE), seen)) == {("IBAN", text)}
     assert find_misread("AB12 of 2024", NONE) == []
 
 

@@ -32,7 +32,7 @@ _RULES = tuple(
     for entity, rule in (
         ("IBAN", r"(?<!\w)[A-Z]{2}[0-9OIlSB]{2} ?(?:[A-Z0-9lo]{4} ?){2,6}[A-Z0-9lo]{1,4}(?!\w)"),
         # The check digits are under something.
-        ("IBAN", r"(?<!\w)[A-Z]{2} ?\d?(?: \d{4}){4}(?: \d{1,4})?(?!\w)"),
+        ("IBAN", r"(?<!\w)[A-Z]{1,2} ?\d{0,2}(?: \d{4}){4}(?: \d{1,4})?(?!\w)"),
         ("EMAIL", r"(?<![\w@])[\w.+-]{2,}@[\w-]+(?:[.:,;][\w-]+)*[.:,;](?:com|org|net|edu|de)\b"),
         # The lower half of the line is cut off, and the dots with it.
         ("EMAIL", r"(?<![\w@])[\w.+-]{2,}@[\w-]{2,}(?:[ .][\w-]{2,}){0,2} (?:com|org|net|edu)\b"),
