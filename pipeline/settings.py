@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import secrets
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -237,6 +238,10 @@ def project_key(options: Options, dry: bool = False) -> bytes:
     """Returns the project key, made if there is none; zeros for a ``dry`` run without one."""
     if not dry:
         make_private(options.private_root)
+        given = options.privacy_key_file
+        if given and not storage.exists(given):
+            # Another key means other ids and surrogates: a mistyped path should be noticed.
+            print(f"made a new project key: {given}", file=sys.stderr)
         return load_project_key(options.project_key_file)
     try:
         return load_project_key(options.project_key_file, create=False)
