@@ -150,6 +150,41 @@ def test_a_number_of_a_sentence_wraps_and_numbers_in_cells_do_not():
     assert hits_by_pattern(cells, find_cards) == [[], []]
 
 
+def test_a_label_under_a_key_is_no_part_of_it():
+    def find(text):
+        return [Span(*m.span(), "SECRET") for m in re.finditer(r"\bsk-[\w-]{12,}", text)]
+
+    lines = [
+        line("sk-Cs916CXm2LfkbNsQc", y=10),
+        line("Version", y=30),
+        line("ORD-2024-96214", y=50),
+    ]
+    hits = [merged_hits(own) for own in hits_by_pattern(lines, find)]
+    assert [len(own) for own in hits] == [1, 0, 0]
+
+
+def test_a_number_and_a_date_in_cells_are_no_card_number():
+    def find(text):
+        return [
+            Span(m.start(), m.end(), "CARD", "pattern", 0.7)
+            for m in re.finditer(r"\b\d(?:[ -]?\d){11,18}\b", text)
+        ]
+
+    cells = [line("Room 520", y=10), line("2024-03-18 14:28", y=30)]
+    assert hits_by_pattern(cells, find) == [[], []]
+
+
+def test_a_number_and_a_date_in_cells_are_no_phone_number():
+    def find(text):
+        return [
+            Span(m.start(), m.end(), "PHONE", "pattern", 0.7)
+            for m in re.finditer(r"\b0\d\d \d{4}-\d\d-\d\d\b", text)
+        ]
+
+    cells = [line("Room 081", y=10), line("2024-03-18 14:21", y=30)]
+    assert hits_by_pattern(cells, find) == [[], []]
+
+
 def test_words_and_numbers_in_cells_are_no_key():
     def find(text):
         return [Span(m.start(), m.end(), "SECRET") for m in re.finditer(r"[A-Z]\w*-\w{12,}", text)]

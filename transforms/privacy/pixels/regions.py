@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from schemas.findings import Region, Span
@@ -40,6 +41,9 @@ EDGE = 3
 WORDS_BEFORE = 3
 """Letters before a number at the end of a line: then it is part of a sentence and may wrap."""
 
+
+_DATED = re.compile(r"(?:19|20)\d{2}[-/.]\d{1,2}[-/.]\d{1,2}")
+_CARD_GROUPS = re.compile(r"(?:\d{4}[ -]?){3}\d{1,7}|\d{4}[ -]?\d{6}[ -]?\d{4,5}")
 
 Find = Callable[[str], Sequence[Span]]
 
@@ -99,12 +103,13 @@ def _add_wrapped(hits: list[list[Hit]], lines: Sequence[Line], find: Find) -> No
         if after.get(lower, upper) not in chain:
             chain.append(after[lower])
         here = chain.index(upper)
-        for blank, outer in ((" ", " "), ("", " "), ("", "")):
-            if not blank and not _may_break_inside(lines, chain, here):
+        breaks = [_may_break_inside(lines, chain, at) for at in range(len(chain) - 1)]
+        apart = [" "] * len(breaks)
+        glued = [*apart[:here], "", *apart[here + 1 :]]
+        likely = ["" if may_break else " " for may_break in breaks]
+        for blanks in (apart, glued, likely) if breaks[here] else (apart,):
+            if blanks is likely and likely == glued:
                 continue
-            if outer != " " and len(chain) == 2:
-                continue
-            blanks = [blank if at == here else outer for at in range(len(chain) - 1)]
             text, pieces = _joined(lines, chain, blanks)
             joint = pieces[here][2]
             first = max(0, joint - WRAP_CONTEXT * (here + 1))
@@ -114,7 +119,7 @@ def _add_wrapped(hits: list[list[Hit]], lines: Sequence[Line], find: Find) -> No
             pieces = [(index, start - first, end - first) for index, start, end in pieces]
             text, joint = text[first:last], joint - first
             for span in find(text):
-                crosses = span.start < joint and span.end > joint + len(blank)
+                crosses = span.start < joint and span.end > joint + len(blanks[here])
                 if not crosses or span.origin in NAME_ORIGINS:
                     continue
                 if _wraps_in_sentence(lines[upper], text, span, joint):
@@ -133,7 +138,9 @@ def _may_break_inside(lines: Sequence[Line], chain: Sequence[int], here: int) ->
     if first.text.endswith(BREAKS) or _is_no_word(second.text):
         return True
     character = (first.x1 - first.x0) / max(1, len(first.text))
-    return first.x1 + 1.3 * character > max(lines[index].x1 for index in chain)
+    is_filled = first.x1 + 1.3 * character > max(lines[index].x1 for index in chain)
+    # A label that stands under a long value begins with a capital.
+    return is_filled and second.text[:1].islower()
 
 
 def _is_no_word(text: str) -> bool:
@@ -149,13 +156,15 @@ def _wraps_in_sentence(upper: Line, text: str, span: Span, joint: int) -> bool:
     at_break = upper.text.endswith(BREAKS)
     if span.entity == "SECRET":
         # Words and numbers of two lines look as random as a key does.
-        goes_on = is_long and _is_no_word(text[joint:].lstrip())
-        return at_break or goes_on or begins_like_secret(text[span.start : span.end])
+        is_likely = is_long or begins_like_secret(text[span.start : span.end])
+        return at_break or (is_likely and _is_no_word(text[joint:].lstrip()))
     before = text[span.start - 1 : span.start]
     inside_token = before.isalnum() or before in tuple("-/._,")
     if span.entity == "IBAN" or span.entity not in NUMBERS:
         return not inside_token
-    if span.score < SURE or inside_token:
+    if span.score < SURE or inside_token or _DATED.search(text, span.start, span.end):
+        return False
+    if span.entity == "CARD" and _CARD_GROUPS.fullmatch(text[span.start : span.end]) is None:
         return False
     ahead = text[max(0, joint - len(upper.text)) : span.start]
     return is_long or at_break or sum(c.isalpha() for c in ahead) >= WORDS_BEFORE
