@@ -70,6 +70,7 @@ def test_versions_and_amounts_are_no_addresses(text):
         ("344-16-8869l", "SSN"),
         ("284-50-132deliver", "SSN"),
         ("555.113.22", "PHONE"),
+        ("ghp_ipD4J2|2WVThmZ4FUjAtdCyzQp7b", "SECRET"),
         ("XOXB-524386862251-AXZVE2L85XYQ", "SECRET"),
     ],
 )

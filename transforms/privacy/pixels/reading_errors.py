@@ -36,7 +36,7 @@ _RULES = tuple(
         ("EMAIL", r"(?<![\w@])[\w.+-]{2,}@[\w-]+(?:[.:,;][\w-]+)*[.:,;](?:com|org|net|edu|de)\b"),
         # The lower half of the line is cut off, and the dots with it.
         ("EMAIL", r"(?<![\w@])[\w.+-]{2,}@[\w-]{2,}(?:[ .][\w-]{2,}){0,2} (?:com|org|net|edu)\b"),
-        ("SECRET", rf"(?<![A-Za-z])(?:{_PREFIX}|(?i:{_PREFIX})(?=[\w-]*\d))[\w-]{{14,}}"),
+        ("SECRET", rf"(?<![A-Za-z])(?:{_PREFIX}|(?i:{_PREFIX})(?=[\w-]*\d))[\w|!-]{{14,}}"),
         # A border beside the number reads as one more digit; the last one is under something.
         ("IP", r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){2}\.\d{1,3}[\dA-Za-z](?![\w.])"),
         ("IP", r"(?<![\w.])(?=[\d.]{12})(?!19|20)\d{4}(?:\.\d{1,3}){3}(?![\w.])"),
