@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -18,26 +18,43 @@ def _with_key(packed: bytes) -> tuple[bytes, bytes]:
     return hashlib.blake2b(packed, digest_size=8).digest(), packed
 
 
-def _values(group: tuple[bytes, Iterable[bytes]]) -> Iterable[bytes]:
-    return group[1]
+def _value(pair: tuple[bytes, bytes]) -> bytes:
+    return pair[1]
+
+
+def _pairs(group: tuple[bytes, Iterable[bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    for packed in group[1]:
+        yield group[0], packed
+
+
+class _Deal(beam.PTransform):
+    """What runners know as a reshuffle of pairs.
+
+    Flink deals them out in turn, where grouping by the hash of a key would give one worker more
+    than another. Others do what ``expand`` says.
+    """
+
+    def expand(self, pairs: Any) -> Any:
+        """(key, bytes) → the same pairs, elsewhere."""
+        return (
+            pairs
+            | "Group" >> beam.GroupByKey()
+            | "Pairs" >> beam.FlatMap(_pairs).with_output_types(tuple[bytes, bytes])
+        )
+
+    def to_runner_api_parameter(self, unused_context: Any) -> tuple[str, None]:
+        """Names it to runners: beam:transform:reshuffle:v1."""
+        return common_urns.composites.RESHUFFLE.urn, None
 
 
 class Spread(beam.PTransform):
-    """Breaks fusion: what follows runs on as many workers as there are.
-
-    Known to runners as a reshuffle: Flink deals the elements out in turn, where grouping by the
-    hash of a key would give one worker more than another. Others do what ``expand`` says.
-    """
+    """Breaks fusion: what follows runs on as many workers as there are."""
 
     def expand(self, packed: Any) -> Any:
         """Bytes → the same bytes, elsewhere."""
         return (
             packed
             | "WithKey" >> beam.Map(_with_key).with_output_types(tuple[bytes, bytes])
-            | "Group" >> beam.GroupByKey()
-            | "Values" >> beam.FlatMap(_values).with_output_types(bytes)
+            | "Deal" >> _Deal()
+            | "Values" >> beam.Map(_value).with_output_types(bytes)
         )
-
-    def to_runner_api_parameter(self, unused_context: Any) -> tuple[str, None]:
-        """Names what this is to runners; see beam:transform:reshuffle:v1."""
-        return common_urns.composites.RESHUFFLE.urn, None

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.flink import artefacts
-from deploy.flink.cluster import ROOT, flags, local_cluster, write_boot
+from deploy.flink.cluster import ROOT, end_with_parent, flags, local_cluster, write_boot
 
 PASSED_ON = ("STORAGE_EMULATOR_HOST", "AWS_", "GOOGLE_APPLICATION_CREDENTIALS", "OPENAI_API_KEY")
 """Variables that workers need for storage and models; the boot file is readable by its owner."""
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str]) -> int:
         with local_cluster(folder, job_server=jar) as cluster:
             boot = write_boot(folder, variables)
             command = [sys.executable, "-m", "pipeline.cli", "run", *rest]
-            process = subprocess.Popen([*command, *flags(cluster, boot, 2)], cwd=ROOT)
+            process = subprocess.Popen(
+                [*command, *flags(cluster, boot, 2)], cwd=ROOT, preexec_fn=end_with_parent
+            )
             try:
                 code = process.wait()
                 for line in refusals(folder) if code else ():

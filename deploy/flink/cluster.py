@@ -43,6 +43,8 @@ JVM_FLAGS = [
     *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in OPENED),
     "-Djava.net.preferIPv4Stack=true",
 ]
+FRUGAL = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+"""Little passes through the Java processes: the cores are for the workers."""
 LOG4J = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.out.ref = Out
@@ -138,7 +140,7 @@ class LocalCluster:
         for number in range(self.task_managers):
             self.start_task_manager(f"taskmanager-{number}")
         self._start("jobserver", [
-            "java", "-Xmx512m", "-jar", self.jar, f"--flink-master=http://{self.master}",
+            "java", "-Xmx512m", *FRUGAL, "-jar", self.jar, f"--flink-master=http://{self.master}",
             f"--artifacts-dir={self.folder / 'tmp'}", "--job-host=127.0.0.1",
             f"--job-port={self.job_port}", f"--artifact-port={free_port()}",
             f"--expansion-port={free_port()}",
@@ -154,7 +156,8 @@ class LocalCluster:
         conf = self.folder / "conf"
         classes = f"{artefacts.flink_jars()}/*:{self.jar}"
         command = [
-            "java", memory, *JVM_FLAGS, f"-Dlog4j.configurationFile={conf / 'log4j.properties'}",
+            "java", memory, *FRUGAL, *JVM_FLAGS,
+            f"-Dlog4j.configurationFile={conf / 'log4j.properties'}",
             "-cp", classes, entry, "--configDir", str(conf), *arguments,
         ]  # fmt: skip
         self._start(name, command)
@@ -167,7 +170,7 @@ class LocalCluster:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         self.running[name] = process
         self.sessions.append(process.pid)
@@ -206,7 +209,7 @@ class LocalCluster:
             process.wait()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Has Linux kill this process when its parent is gone, even if that was killed itself."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -227,14 +230,14 @@ def end_session(session: int, grace_s: float = 3.0) -> None:
         time.sleep(0.1)
 
 
-def session_members(session: int) -> list[int]:
-    """Returns the processes of a session that are no zombies."""
+def session_members(*sessions: int) -> list[int]:
+    """Returns the processes of some sessions that are no zombies."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, IndexError, ValueError):
             # After the name in parentheses: state, parent, group, session.
             state, _, _, of = path.read_text().rpartition(")")[2].split()[:4]
-            if int(of) == session and state != "Z":
+            if int(of) in sessions and state != "Z":
                 found.append(int(path.parent.name))
     return found
 
@@ -286,6 +289,7 @@ def flags(cluster: LocalCluster, boot: Path, parallelism: int) -> list[str]:
         "--environment_type=PROCESS",
         f"--environment_cache_millis={WORKERS_KEPT_MS}",
         "--environment_config=" + json.dumps({"command": str(boot)}),
+        "--experiments=disable_logging_submission_environment",  # seconds of `pip freeze` a job
         "--shared_mount",
     ]
 

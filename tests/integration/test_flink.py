@@ -51,7 +51,8 @@ ONE_MORE = "0814a693-2a4a-5bb7-aaee-e9031569ecd2"
 KEY = "cd" * 32
 MODEL_KEY = "sk-test-0n-fl1nk"
 PLANTED = "Passphrase-correct-horse-7741"
-LATENCY = {"key": MODEL_KEY, "latency_s": [0.2, 0.3], "keep_bodies": True}
+LATENCY = {"key": MODEL_KEY, "latency_s": [0.5, 0.6], "keep_bodies": True}
+SLOW = {"key": MODEL_KEY, "latency_s": [2, 2]}
 TIMEOUT_S = 400
 
 
@@ -120,7 +121,7 @@ def place(tmp_path_factory):
             made = Place(folder, server, cluster)
             tracemill(*made.arguments(made.one))
             yield made
-    left = [pid for session in cluster.sessions for pid in session_members(session)]
+    left = session_members(*cluster.sessions)
     assert not left, [command_line(pid) for pid in left]
     about = [p.name for p in storage.local_path("/proc").glob("[0-9]*")]
     about = [line for line in map(command_line, map(int, about)) if str(folder) in line]
@@ -163,9 +164,7 @@ def test_the_files_are_those_of_one_process(place):
     place.server.reset(key=MODEL_KEY)
     tracemill(*place.on_flink(out), timeout_s=TIMEOUT_S)
     assert published(out) == published(place.one)
-    assert not listening_elsewhere(
-        pid for session in place.cluster.sessions for pid in session_members(session)
-    )
+    assert not listening_elsewhere(session_members(*place.cluster.sessions))
     again = tracemill(*place.on_flink(out))
     assert again.stdout.startswith("nothing to do")
 
@@ -229,18 +228,20 @@ def test_killed_workers_change_nothing(place):
 def test_killed_task_managers_change_nothing(place):
     """The output is on S3. One is killed while sessions are read, one while the model is asked."""
     out = "s3://outputs/out"
-    place.server.reset(**LATENCY)
+    place.server.reset(**SLOW)
     with place.started(out) as run:
-        run.until(lambda: prepared(out))
+        assert len(run.until(lambda: prepared(out), poll_s=0.1)) < len(SESSIONS)
         place.replace_task_manager("taskmanager-0")
-        (asking, *_) = run.until(lambda: cached(out) and place.asking())
+        run.until(lambda: restarts(place.cluster, out), poll_s=0.1)
+        (asking, *_) = run.until(lambda: place.asking() and cached(out) and place.asking())
         place.replace_task_manager(task_manager_of(place.cluster, asking))
-        before, number = cached(out), place.server.count()
+        before = cached(out)
+        place.server.reset(**LATENCY)
         assert not list(storage.walk(f"{out}/versions"))
         assert run.wait() == 0, run.said
     assert restarts(place.cluster, out) >= 2
     assert published(out) == published(place.one)
-    assert not place.asked_since(number) & before
+    assert place.server.count() and not place.asked_since(0) & before
 
 
 def test_task_managers_killed_in_the_second_half_change_nothing(place):

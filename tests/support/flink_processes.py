@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from deploy.flink.cluster import LocalCluster, session_members
 
 T = TypeVar("T")
-POLL_S = 0.005
+POLL_S = 0.02
 LISTEN, ESTABLISHED = "0A", "01"
 
 
@@ -36,12 +36,12 @@ class Run:
         """Returns what the launcher printed, with where its log is."""
         return f"{self.log}:\n{self.log.read_text()[-3000:]}"
 
-    def until(self, condition: Callable[[], T]) -> T:
+    def until(self, condition: Callable[[], T], poll_s: float = POLL_S) -> T:
         """Polls until a condition holds and returns it; the launcher must still be at work."""
         while not (found := condition()):
             assert self.process.poll() is None, self.said
             assert time.monotonic() < self.deadline, self.said
-            time.sleep(POLL_S)
+            time.sleep(poll_s)
         return found
 
     def wait(self) -> int:
@@ -66,12 +66,8 @@ def running(*arguments: Any) -> Iterator[Run]:
 
 def workers(cluster: LocalCluster) -> list[int]:
     """Returns the Python workers of all TaskManagers, also of those that are gone."""
-    return [
-        pid
-        for session in cluster.sessions
-        for pid in session_members(session)
-        if "sdk_worker_main" in command_line(pid)
-    ]
+    members = session_members(*cluster.sessions)
+    return [pid for pid in members if "sdk_worker_main" in command_line(pid)]
 
 
 def command_line(pid: int) -> str:
