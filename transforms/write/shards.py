@@ -26,7 +26,7 @@ from transforms.write.plan import split_of
 ROW_GROUP_BYTES = 4 << 20
 """A row group is closed when its Arrow size passes this, which bounds memory."""
 ROW_GROUP_ROWS = 20_000
-LOOSE_TABLES = 64
+LOOSE_TABLES = 16
 """Waiting tables that are not yet joined; a table of one row costs some 30 kB beside its data."""
 AVRO_SYNC_MARKER = bytes(range(16))
 PREPARED_TABLES = ("events", "actions", "steps", "failures")
