@@ -49,11 +49,12 @@ def resolve_inside(name: str) -> str:
     path = name.replace("\\", "/")
     if path.startswith("/"):
         raise UnsafePathError("absolute_path")
-    if _DRIVE.match(path):
-        raise UnsafePathError("drive_letter")
-    if _URL.match(path):
-        raise UnsafePathError("url")
     parts = [part for part in path.split("/") if part not in ("", ".")]
+    for shown in (path, "/".join(parts)):  # what "./C:" resolves to is no better than "C:"
+        if _DRIVE.match(shown):
+            raise UnsafePathError("drive_letter")
+        if _URL.match(shown):
+            raise UnsafePathError("url")
     if ".." in parts:
         raise UnsafePathError("parent_path")
     if not parts:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from schemas.traces import Event, SessionRef
@@ -35,6 +35,8 @@ NAMES = st.text(
 
 
 @given(NAMES)
+@example("./A0:")
+@example(".//C:")
 def test_a_resolved_name_stays_inside(name):
     try:
         resolved = resolve_inside(name)
