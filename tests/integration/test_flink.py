@@ -239,7 +239,8 @@ def test_killed_task_managers_change_nothing(place):
         place.server.reset(**LATENCY)
         assert not list(storage.walk(f"{out}/versions"))
         assert run.wait() == 0, run.said
-    assert restarts(place.cluster, out) >= 2
+    # Flink may make one restart of both kills, when the second comes before it is done.
+    assert restarts(place.cluster, out) >= 1
     assert published(out) == published(place.one)
     assert place.server.count() and not place.asked_since(0) & before
 
