@@ -14,22 +14,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.job import job
+from benchmarks.job import job, prepare
 from deploy.flink.cluster import flags, local_cluster, write_boot
-from tests.support.synthetic import write_catalogue, write_sessions
-
-
-def prepare(folder: Path, sessions: int, frames: int) -> list[str]:
-    """Writes sessions and catalogue; returns the job's arguments but for --output."""
-    write_sessions(folder / "sessions", sessions, frames=frames)
-    write_catalogue(folder / "suite.json")
-    (folder / "key").write_text("ab" * 32)
-    return [
-        f"--input={folder / 'sessions'}",
-        f"--suite={folder / 'suite.json'}",
-        f"--privacy_key_file={folder / 'key'}",
-        "--verify_pictures=none",
-    ]
 
 
 def workers(sessions: int, frames: int) -> None:
@@ -38,8 +24,8 @@ def workers(sessions: int, frames: int) -> None:
         place = Path(name)
         for part in ("small", "large"):
             (place / part).mkdir()
-        small = prepare(place / "small", 2, 1)
-        large = prepare(place / "large", sessions, frames)
+        small = prepare(place / "small", 2, "--verify_pictures=none", frames=1)
+        large = prepare(place / "large", sessions, "--verify_pictures=none", frames=frames)
         start, whole = {}, {}
         with local_cluster(place / "cluster") as cluster:
             boot = write_boot(cluster.folder, {})

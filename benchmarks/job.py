@@ -25,7 +25,7 @@ from tests.support.synthetic import write_catalogue, write_sessions
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def prepare(folder: Path, sessions: int, **size: int) -> list[str]:
+def prepare(folder: Path, sessions: int, *more: str, **size: int) -> list[str]:
     """Writes sessions and catalogue; returns the job's arguments but for --output."""
     write_sessions(folder / "sessions", sessions, **size)
     write_catalogue(folder / "suite.json")
@@ -34,7 +34,7 @@ def prepare(folder: Path, sessions: int, **size: int) -> list[str]:
         f"--input={folder / 'sessions'}",
         f"--suite={folder / 'suite.json'}",
         f"--privacy_key_file={folder / 'key'}",
-        "--visual=off",
+        *more,
     ]
 
 
@@ -124,7 +124,7 @@ def overhead(sessions: int, repeats: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        arguments = [*prepare(place, sessions), "--fail_fast"]
+        arguments = prepare(place, sessions, "--visual=off", "--fail_fast")
         ratios = []
         # The first pair warms caches and loads what both sides use; it isn't counted.
         for n in range(repeats + 1):
@@ -148,7 +148,7 @@ def memory(sizes: list[int]) -> None:
         found = []
         for size in sizes:
             place = Path(folder) / str(size)
-            seconds, peak = job(prepare(place, size), place / "out")
+            seconds, peak = job(prepare(place, size, "--visual=off"), place / "out")
             found.append((size, seconds, peak))
             print(f"{size:>6} sessions: {seconds:8.1f} s, peak {peak:7.1f} MB", flush=True)
         (n0, _, p0), (n2, s2, p2) = found[0], found[-1]
@@ -167,7 +167,7 @@ def incremental(sessions: int) -> None:
     """A second run over the same input, and one with 1 % new sessions."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        arguments = prepare(place, sessions)
+        arguments = prepare(place, sessions, "--visual=off")
         full, _ = job(arguments, place / "out")
         again, _ = job(arguments, place / "out")
         write_sessions(place / "sessions", max(1, sessions // 100), first=10**6)
@@ -181,13 +181,13 @@ def workers(sessions: int) -> None:
     """Two worker processes against one, on work bound by pixels (decode, scale, encode, OCR)."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        arguments = [a for a in prepare(place, sessions) if not a.startswith("--visual")]
+        arguments = prepare(place, sessions, "--verify_pictures=none")
         seconds = {}
         for n in (1, 2):
             more = [f"--direct_num_workers={n}"]
             if n > 1:
                 more.append("--direct_running_mode=multi_processing")
-            seconds[n], _ = job(arguments, place / f"out{n}", "--verify_pictures=none", *more)
+            seconds[n], _ = job(arguments, place / f"out{n}", *more)
             print(f"{n} processes: {seconds[n]:.1f} s", flush=True)
         print(f"2 processes are {seconds[1] / seconds[2]:.2f} x as fast (must be >= 1.6)")
 

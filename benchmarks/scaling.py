@@ -38,9 +38,8 @@ KINDS: dict[str, dict[str, int]] = {
 
 def measured(folder: Path, sessions: int, kind: str) -> dict:
     """Runs one job; returns its figures."""
-    arguments = prepare(folder, sessions, **KINDS[kind])
-    if kind == "pixels":
-        arguments.remove("--visual=off")
+    visual = [] if kind == "pixels" else ["--visual=off"]
+    arguments = prepare(folder, sessions, *visual, **KINDS[kind])
     out = folder / "out"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = ["/usr/bin/time", "-f", "peak %M", sys.executable, "-m", "pipeline.cli", "run"]

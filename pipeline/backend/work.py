@@ -78,24 +78,23 @@ class Work:
         """Whether there is nothing to run, now or from before."""
         return not self._sessions
 
-    def _known(self, given: dict[str, Any]) -> bool:
-        return given.get("id") in self.register.known()
-
     def _pending(self) -> list[Row]:
+        known = self.register.known()
         found = self.client.pages("examples", status=PENDING)
-        return [_row(given) for given in found if not self._known(given)]
+        return [_row(given) for given in found if given.get("id") not in known]
 
     def _named(self, options: Options) -> list[Row]:
         """The Examples of ``--session``: those that wait, else new ones."""
         rows: list[Row] = []
+        known = self.register.known()
+        taken = {row.session_id for row in self.register.rows}
         for session_id in dict.fromkeys(options.session):
-            given = [g for g in self.client.pages("examples", session_id=session_id)]
             waiting = [
-                _row(g)
-                for g in given
-                if str(g.get("status", "")).upper() == PENDING and not self._known(g)
+                _row(given)
+                for given in self.client.pages("examples", session_id=session_id)
+                if str(given.get("status", "")).upper() == PENDING and given.get("id") not in known
             ]
-            if not waiting and not any(r.session_id == session_id for r in self.register.rows):
+            if not waiting and session_id not in taken:
                 waiting = self._new_rows(options, session_id)
             rows += waiting
         return rows
@@ -207,9 +206,8 @@ class Work:
 
     def finish(self) -> None:
         """Says how each Example ended, as the published version has it."""
-        if not self.idle:
-            self._derive()
-            self.register.save()
+        self._derive()
+        self.register.save()
         self._send()
         told = ", ".join(f"{n} {s}" for s, n in sorted(self._told.items()) if s in FINAL)
         self.notes.append(f"backend: {told or 'nothing new'}")
@@ -247,6 +245,7 @@ class Work:
             examples.setdefault(example["session_id"], []).append(example)
         # `dataset` always leads to the current version, but only a local disk has such a link.
         root = storage.join(output, "dataset" if storage.is_local(output) else manifest["path"])
+        further = {(row.first, row.task) for row in self.register.rows}
         for row in self.register.rows:  # grows while it is walked
             published = published_session_id(key, row.session_id)
             if published in forgotten:
@@ -263,16 +262,17 @@ class Work:
             if row.wanted.error == _error("unknown_action_tool_map"):
                 continue
             mine = _answering(row, examples.get(published, []))
-            self._add_tasks(row, len(mine))
+            if not row.task:
+                self._add_tasks(row, len(mine), further)
             _derive_row(row, mine[row.task] if row.task < len(mine) else None, root)
 
-    def _add_tasks(self, row: Row, tasks: int) -> None:
-        """Further tasks of a session are further Examples, which the backend doesn't know yet."""
-        if row.task:
-            return
-        known = {r.task for r in self.register.rows if r.first == row.id}
+    def _add_tasks(self, row: Row, tasks: int, known: set[tuple[str, int]]) -> None:
+        """Further tasks of a session are further Examples, which the backend doesn't know yet.
+
+        ``known`` are those of earlier runs: (id of the Example that asked, task).
+        """
         for task in range(1, tasks):
-            if task not in known:
+            if (row.id, task) not in known:
                 self.register.rows.append(
                     Row(
                         session_id=row.session_id,

@@ -37,10 +37,10 @@ class Listed(NamedTuple):
 def is_list(head: bytes) -> bool:
     """Whether a file's first bytes are those of a list of Session records."""
     try:
-        record = msgspec.json.decode(without_mark(head).lstrip().split(b"\n", 1)[0])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        record = _record(without_mark(head).lstrip().split(b"\n", 1)[0], "")
+    except SessionListError:
         return False
-    return isinstance(record, dict) and "id" in record and "storage_path" in record
+    return "id" in record and "storage_path" in record
 
 
 def read_list(uri: str) -> list[Listed]:

@@ -132,7 +132,7 @@ def _read_pages(
     counts: Counter[str] = Counter()
     for number, frame in enumerate(frames):
         if number and number % settings.frames_at_once == 0:
-            counts.update({f"ocr/{name}": n for name, n in reader.counts.items() if n})
+            counts.update(_ocr_counts(reader))
             reader = new_reader()
         try:
             image = load(frame)
@@ -162,8 +162,12 @@ def _read_pages(
             else:
                 page.lines, page.link = reading.lines, reading.link
         pages.append(page)
-    counts.update({f"ocr/{name}": n for name, n in reader.counts.items() if n})
+    counts.update(_ocr_counts(reader))
     return pages, withheld, counts
+
+
+def _ocr_counts(reader: IncrementalReader) -> dict[str, int]:
+    return {f"ocr/{name}": n for name, n in reader.counts.items() if n}
 
 
 class _Unread:
