@@ -40,6 +40,11 @@ EXEMPT_COLUMNS = frozenset(
 _IDENTIFIER_KEY = re.compile(r"(?:.*_)?(?:id|ids|hash|sha256|digest|selector|tag|role|input_type)")
 
 
+@functools.lru_cache(4096)
+def _is_exempt(key: str) -> bool:
+    return key in EXEMPT_COLUMNS or bool(_IDENTIFIER_KEY.fullmatch(key.lower()))
+
+
 class Hit(NamedTuple):
     """Something that should not have been written: what kind of thing, and where; never itself."""
 
@@ -105,6 +110,8 @@ class OutputChecker:
         self.finder = finder
         self.digests = digests
         self.key = key
+        self._known: dict[bytes, tuple[tuple[str, str], ...]] = {}
+        """What texts hold, by their digest: steps, rows and messages repeat pages and prompts."""
 
     def check(self, value: Any, table: str, column: str) -> list[Hit]:
         """Returns the hits in a value of a column: a text, or JSON in a text, or nested values."""
@@ -112,23 +119,29 @@ class OutputChecker:
             return []
         hits: list[Hit] = []
         for key, text in _texts(value, column):
-            if key not in EXEMPT_COLUMNS and not _IDENTIFIER_KEY.fullmatch(key.lower()):
+            if not _is_exempt(key):
                 hits += self._check_text(text, table, column)
         return list(dict.fromkeys(hits))
 
     def _check_text(self, text: str, table: str, column: str) -> list[Hit]:
-        hits = []
+        name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = tuple(self._search(text))
+        return [Hit(entity, table, column, how) for entity, how in found]
+
+    def _search(self, text: str) -> Iterator[tuple[str, str]]:
+        """Yields (entity, how) of what a text holds."""
         for span in self.finder.find_certain(text):
             if not is_replacement(text[span.start : span.end]):
-                hits.append(Hit(span.entity, table, column, "pattern"))
+                yield span.entity, "pattern"
         if self.digests:
             # What stands where something was removed is no place for a value to go on.
             for part in _MARK.split(text):
                 for window in _windows(part, self.digests, self.key):
                     if _digest(self.key, window) in self.digests and not is_replacement(window):
-                        hits.append(Hit("value", table, column, "value"))
+                        yield "value", "value"
                         break
-        return hits
 
 
 def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
