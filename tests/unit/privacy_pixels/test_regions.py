@@ -1,4 +1,5 @@
 import re
+import tracemalloc
 
 import pytest
 
@@ -85,6 +86,18 @@ def test_values_that_must_not_propagate_are_not_searched_for():
 )
 def test_a_value_of_which_a_part_is_on_screen(text, value, expected):
     assert covered([line(text)], index(value, entity="EMAIL", origin="field")) == expected
+
+
+def test_a_token_of_many_thousand_characters_takes_little_memory():
+    token = "".join(f"{number:x}" for number in range(1000))
+    tracemalloc.start()
+    found = index(token, entity="SECRET")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
+    assert covered([line(token[:1600])], found) == [token[:1600]]
+    assert covered([line(token[-1600:])], found) == [token[-1600:]]
+    assert covered([line(token[:1500] + "and what follows")], found) == []
 
 
 @pytest.mark.parametrize(
@@ -222,6 +235,7 @@ def test_a_number_in_several_boxes(label, texts, entity):
     "label, texts, gap",
     [
         ("Parts", ["278", "40", "1773"], 24),
+        ("Revenue", ["2021", "2022", "2023", "2024"], 24),
         ("Totals", ["4806", "6888", "5739", "7017"], 120),
         ("Totals", ["4806", "6888", "5739"], 24),
     ],

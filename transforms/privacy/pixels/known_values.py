@@ -22,6 +22,8 @@ MAX_CANDIDATES = 400_000
 """Places looked at for values with errors in one search; about as many microseconds times ten."""
 MIN_PART_DIGITS, MIN_PART = 4, 6
 """Of a value that is only partly on screen: folded characters that count as it."""
+MOST_PART = 120
+"""Folded characters of a part by which its value is looked up; tokens may have thousands."""
 
 
 class ValueIndex:
@@ -45,7 +47,7 @@ class ValueIndex:
             first, last = (len(words[0]) + 2, len(words[-1]) + 2) if len(words) > 1 else (0, 0)
             if _has_digits(found.value):
                 first = last = 0
-            for length in range(least, len(folded)):
+            for length in range(least, min(len(folded) - 1, MOST_PART) + 1):
                 if length >= first:
                     self._starts.setdefault(folded[:length], folded)
                 if length >= last:
@@ -96,13 +98,16 @@ class ValueIndex:
         (its end is the whole line)."""
         end = len(folded.text)
         for start in sorted(folded.starts):
-            value = self._starts.get(folded.text[start:end])
-            if value is not None and (start == 0 or end - start >= len(value) / 2):
+            part = folded.text[start:end]
+            value = self._starts.get(part[:MOST_PART])
+            if value is None or not value.startswith(part):
+                continue
+            if start == 0 or end - start >= len(value) / 2:
                 found = self._values[value]
                 yield Hit(folded.at[start], len(text), found.entity, found.value, "value")
                 return
-        value = self._ends.get(folded.text)
-        if value is not None and end >= len(value) / 2:
+        value = self._ends.get(folded.text[-MOST_PART:])
+        if value is not None and value.endswith(folded.text) and end >= len(value) / 2:
             found = self._values[value]
             yield Hit(0, len(text), found.entity, found.value, "value")
 

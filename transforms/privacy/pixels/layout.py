@@ -14,6 +14,8 @@ BREAKS = tuple("-_/.@=&?")
 BOX_GAP = 3
 """Of a line's height: boxes that one number is typed into stand no further apart."""
 MOST_IN_BOX = 6
+_CARD_START = re.compile(r"[3-6]|2[2-7]")
+"""Of cards of known issuers; years side by side begin otherwise."""
 _IN_BOXES = (
     ("CARD", {(4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5)}, None),
     ("SSN", {(3, 2, 4)}, re.compile(r"\b(?:ssn|itin|social|tax id|tin)\b", re.I)),
@@ -74,7 +76,7 @@ def wraps_of(lines: Sequence[Line]) -> list[tuple[int, int]]:
 def numbers_in_boxes(lines: Sequence[Line]) -> list[tuple[list[int], str]]:
     """Returns numbers typed into several boxes side by side: (lines, entity).
 
-    Four times four digits are a card number; what others are, a label above or before must tell.
+    Four times four digits may be a card number; what others are, a label above or before must tell.
     """
     found = []
     for row in rows_of(lines):
@@ -82,7 +84,10 @@ def numbers_in_boxes(lines: Sequence[Line]) -> list[tuple[list[int], str]]:
         for group in _close_together(lines, digits):
             shape = tuple(len(lines[i].text) for i in group)
             for entity, shapes, cue in _IN_BOXES:
-                if shape in shapes and (cue is None or _has_cue(lines, group, cue)):
+                if shape not in shapes:
+                    continue
+                is_card = cue is None and _CARD_START.match(lines[group[0]].text) is not None
+                if is_card or (cue is not None and _has_cue(lines, group, cue)):
                     found.append((group, entity))
                     break
     return found
