@@ -38,6 +38,7 @@ from transforms.privacy.text import (
     TextFinder,
 )
 from transforms.privacy.verify import value_digests
+from transforms.privacy.words import is_interface_word
 from transforms.session_files import open_session_files
 from transforms.snapshots import session_snapshots
 
@@ -89,7 +90,7 @@ class PrivacyFilter:
             prepare=lambda texts: self.finder.find_many(texts, "ocr"),
         )
         findings = Findings(
-            values=_with_read(values, read),
+            values=with_read(values, read),
             regions=regions,
             withheld=withheld,
             counts={**counts, **seen},
@@ -163,7 +164,8 @@ class PrivacyFilter:
         return self.scrubber(work, keys).redact_text(name, "prose", ())
 
 
-def _with_read(values: tuple[Found, ...], read: tuple[Found, ...]) -> tuple[Found, ...]:
+def with_read(values: tuple[Found, ...], read: tuple[Found, ...]) -> tuple[Found, ...]:
+    """Returns values with those that only pixels showed and that texts are searched for."""
     known = {(v.value, v.entity) for v in values}
     return (*values, *(v for v in read if (v.value, v.entity) not in known and _is_telling(v)))
 
@@ -171,9 +173,12 @@ def _with_read(values: tuple[Found, ...], read: tuple[Found, ...]) -> tuple[Foun
 def _is_telling(found: Found) -> bool:
     """Whether what pixels alone showed is searched for in texts too.
 
-    A name is only when it has two real words: recognisers misread "1 pt" as one now and then, and
-    every "1 pt" of the session would go. Where it was read, it is blurred in any case.
+    Words of interfaces that were taken for something else are not. A name is only when it has two
+    real words: recognisers misread "1 pt" as one now and then, and every "1 pt" of the session
+    would go. Where it was read, it is blurred in any case.
     """
+    if is_interface_word(found.value):
+        return False
     if found.entity not in NAMED_ENTITIES:
         return True
     words = re.findall(r"[^\W\d_]{3,}", found.value)

@@ -44,6 +44,8 @@ _CUE_AFTER = re.compile(
     r"commented|mentioned|assigned|invited|added|shared|reacted|is typing|left the)\b)",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"\s?#?\d{1,4}(?![-.\d])")
+"""Behind a word that tells which of many is meant: "Room 512"."""
 _USER_CUE = re.compile(
     r"(?:\b(?:user(?:s| ?name| ?id)?|login|(?:log(?:ged)?|sign(?:ed)?) in(?: as)?|account|handle|"
     r"accepted password for|authentication failed for|ssh|sudo -u|author|owner|by|name)\b"
@@ -111,7 +113,7 @@ def _needed_by_person(
     named = bits & NAMES
     cued = is_cued(text, start, end)
     if plain:
-        if not named:
+        if not named or (not beside_name and _NUMBERED.match(text, end)):
             return ORDINARY
         if word.islower():
             return ORDINARY if not cued else ALONE

@@ -66,10 +66,14 @@ _DATE = re.compile(
     r"(?:19|20)\d{2}[-/. ]\d{1,2}[-/. ]\d{1,2}(?:[ T]\d{2})?|"
     r"\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)\d{2}"
 )
+_DATES = re.compile(
+    r"\d{1,2}([-/.])\d{1,2}\1(?:\d{2}){1,2}(?:[ –-]+\d{1,2}\1\d{1,2}\1(?:\d{2}){1,2})+"
+)
+"""Dates side by side, of which short ones look like groups of a number."""
 _YEARS = re.compile(r"(?:19|20)\d{2}[-/ ](?:19|20)\d{2}")
 
 _IBAN = re.compile(r"(?<!\w)([A-Za-z]{2})\d{2}(?:[ -]?[A-Za-z0-9]{2,4}){2,9}[A-Za-z0-9]?(?!\w)")
-_IBAN_LENGTHS = dict(
+IBAN_LENGTHS = dict(
     part.split(":")
     for part in """AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BR:29 BY:28 CH:21 CR:22
     CY:28 CZ:24 DE:22 DK:18 DO:28 EE:20 EG:29 ES:24 FI:18 FO:18 FR:27 GB:22 GE:22 GI:23 GL:18 GR:27
@@ -133,10 +137,13 @@ def find_cards(text: str, kind: str) -> Iterator[Span]:
             known = checked and len(digits) >= 13 and (grouped or value.isdigit())
             known = known and (grouped or kind != "id")  # every tenth number passes the check
         else:
-            alone = len(value) in (15, 16) or len(value) == len(text.strip()) or kind == "ocr"
+            alone = len(value) in (15, 16) or len(value) == len(text.strip())
+            if kind == "ocr":
+                alone = 15 <= len(value) <= 17  # a digit may be lost or read twice
             known = checked or grouped or cued or (value.isdigit() and alone)
         if known and not digits.startswith("9999"):
-            yield Span(match.start(), match.end(), "CARD", "pattern", 1.0 if checked else 0.7)
+            score = 1.0 if checked else 0.8 if grouped or cued else 0.7
+            yield Span(match.start(), match.end(), "CARD", "pattern", score)
 
 
 def find_ssns(text: str, kind: str) -> Iterator[Span]:
@@ -150,9 +157,9 @@ def find_ssns(text: str, kind: str) -> Iterator[Span]:
 
 
 def is_date(value: str) -> bool:
-    """Whether digits and separators are a date or a range of years."""
+    """Whether digits and separators are a date, several, or a range of years."""
     value = value.strip()
-    return bool(_DATE.fullmatch(value) or _YEARS.fullmatch(value))
+    return any(form.fullmatch(value) is not None for form in (_DATE, _DATES, _YEARS))
 
 
 def find_phones(text: str, kind: str) -> Iterator[Span]:
@@ -175,18 +182,18 @@ def find_phones(text: str, kind: str) -> Iterator[Span]:
         for match in regex.finditer(text):
             value = match.group()
             number = re.split(r"x|ext", value, maxsplit=1)[0]
-            if least <= len(_digits(number)) <= most and not _DATE.fullmatch(number.strip()):
+            if least <= len(_digits(number)) <= most and not is_date(number):
                 yield Span(match.start(), match.end(), "PHONE", "pattern", 0.8)
     if kind in IDENTIFIER_KINDS:
         return
     for match in _PHONE_CUED.finditer(text):
         digits = _digits(match.group())
         value = match.group()
-        if not 7 <= len(digits) <= 15 or _DATE.fullmatch(value) or _YEARS.fullmatch(value):
+        if not 7 <= len(digits) <= 15 or is_date(value):
             continue
         if _cued(text, match.start(), _PHONE_CUE, 30):
             yield Span(match.start(), match.end(), "PHONE", "pattern", 0.7)
-        elif kind != "split" and _PHONE_LOCAL.fullmatch(value) and not _YEARS.fullmatch(value):
+        elif kind != "split" and _PHONE_LOCAL.fullmatch(value):
             yield Span(match.start(), match.end(), "PHONE", "pattern", 0.5)
 
 
@@ -194,7 +201,7 @@ def find_ibans(text: str, kind: str) -> Iterator[Span]:
     """IBANs of known countries (ISO 13616), two characters too long or short at most."""
     for match in _IBAN.finditer(text):
         value = re.sub(r"[ -]", "", match.group())
-        length = _IBAN_LENGTHS.get(value[:2].upper())
+        length = IBAN_LENGTHS.get(value[:2].upper())
         if length is None or sum(char.isdigit() for char in value) < 8:
             continue
         exact = len(value) == int(length)
@@ -220,14 +227,18 @@ def _iban_checks(value: str) -> bool:
     return int("".join(str(int(char, 36)) for char in moved)) % 97 == 1
 
 
+def is_version(text: str, start: int, kind: str) -> bool:
+    """Whether what stands before a place in a text says that a version follows."""
+    cue = _VERSION_CUE.search(text[max(0, start - 24) : start])
+    # In a path a slash ends a folder, not a product.
+    return cue is not None and not (kind == "path" and cue.group().endswith("/"))
+
+
 def find_addresses_of_machines(text: str, kind: str) -> Iterator[Span]:
     """IPv4, IPv6 and MAC addresses. A version number or ``999.1.1.1`` is none."""
     if "." in text:
         for match in _IPV4.finditer(text):
-            cue = _VERSION_CUE.search(text[max(0, match.start() - 24) : match.start()])
-            if cue is not None and kind == "path" and cue.group().endswith("/"):
-                cue = None  # a folder, not a product
-            if _is_ip(match.group()) and cue is None:
+            if _is_ip(match.group()) and not is_version(text, match.start(), kind):
                 yield Span(match.start(), match.end(), "IP", "pattern")
     if text.count(":") >= 2 or text.count("-") >= 5:
         for match in _IPV6.finditer(text):

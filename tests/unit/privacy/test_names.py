@@ -62,6 +62,7 @@ def test_names_are_found(named, text, name):
         "In March, the average was 3 percent above that of April.",
         "Returns: the number of rows in the DataFrame.",
         "HTTP and JSON are used by the REST API.",
+        "Please tell Room 512 that lunch is ready.",
     ],
 )
 def test_ordinary_words_are_not_names(named, text):

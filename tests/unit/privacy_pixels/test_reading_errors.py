@@ -40,6 +40,35 @@ def test_an_iban_is_found_without_its_checksum(text):
     assert find_misread("AB12 of 2024", NONE) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PASSWORD RESET",
+        "PASSPORT NUMBER",
+        "POSITION TITLE",
+        "MISSOURI STATE",
+        "SESSIONS ENDED",
+        "FY 2020 2021 2022 2023",
+        "DE 2020 2021 2022 2023",
+        "pk_customer_addresses",
+        "PK__Customer__A4AE64D8",
+        "sk-folding-cube-wrapper",
+        "ASIA-PACIFIC-REGION",
+        "asia-northeast1-docker.pkg.dev",
+        "get chrome.com and welcome.com",
+        "views 250.000.000",
+    ],
+)
+def test_words_and_numbers_that_begin_like_a_value_are_none(text):
+    assert find_misread(text, mail_domains(["ann@me.com"])) == []
+    assert find_cut(text, left=False, right=False) == []
+
+
+@pytest.mark.parametrize("text", ["PO12345678", "see ticket AB12 3456 7890", "pk_address_2"])
+def test_numbers_at_the_end_of_a_line_that_are_of_no_country(text):
+    assert find_cut(text, left=False, right=False) == []
+
+
 @pytest.mark.parametrize("text", ["44366134 37032657", "4436 61343703 2657", "443661343703 2657"])
 def test_a_card_number_of_which_blanks_were_dropped(text):
     assert [(s.start, s.end, s.entity) for s in find_misread(text, NONE)] == [
@@ -152,7 +181,22 @@ def test_a_number_that_only_its_length_makes_likely_is_doubtful(text, value):
     start = text.index(value)
     span = Span(start, start + len(value), "PHONE", "pattern", 0.4)
     assert is_doubtful(text, span)
-    assert not is_doubtful(text, Span(start, start + len(value), "PHONE", "pattern", 0.7))
+    assert not is_doubtful(text, Span(start, start + len(value), "PHONE", "pattern", 0.8))
+
+
+@pytest.mark.parametrize(
+    "text, entity, score, doubtful",
+    [
+        ("EAN 4006381333931", "CARD", 0.7, True),
+        ("invoice 204-8831", "PHONE", 0.5, True),
+        ("order 555-204-8831", "PHONE", 0.8, False),
+        ("order 4436 6134 3703 2657", "CARD", 0.8, False),
+        ("paid by 4436613437032657", "CARD", 0.7, False),
+    ],
+)
+def test_a_number_of_something_else_is_named_before_it(text, entity, score, doubtful):
+    start = next(i for i, c in enumerate(text) if c.isdigit())
+    assert is_doubtful(text, Span(start, len(text), entity, "pattern", score)) == doubtful
 
 
 def test_a_phone_number_is_not_doubtful():

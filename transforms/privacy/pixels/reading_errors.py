@@ -12,31 +12,49 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from schemas.findings import Span
+from transforms.privacy.misread import is_random
+from transforms.privacy.numbers import IBAN_LENGTHS
 
 READ_FOR_AT = "aeqgo0©®&"
 COMMON_DOMAINS = frozenset(
-    """gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com me.com
-    proton.me protonmail.com gmx.de gmx.net web.de aol.com mail.ru qq.com""".split()
+    """gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com
+    proton.me protonmail.com gmx.net aol.com mail.ru""".split()
 )
+LEAST_DOMAIN = 7
+"""Characters of a domain that tells an address without its @: "chrome.com" ends in "me.com"."""
 NUMBERS = frozenset(("CARD", "IBAN", "IP", "PHONE", "SSN"))
 CUT = "cut"
 """Origin of spans of which only a part is in sight: they are not searched for elsewhere."""
 SURE = 0.5
 """Score below which recognisers saw no more than a plausible count of digits."""
+FORMED = 0.8
+"""Score from which on the form of a number says what it is, whatever is said before it."""
 LEAST_DIGITS = 7
 """Of a text that numbers run together with words are looked for in."""
-_PREFIX = r"(?:sk-|pk_|rk_|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AKIA|ASIA|AIza|eyJ)"
+LEAST_IBAN_DIGITS = 8
+_COUNTRY = f"(?:{'|'.join(IBAN_LENGTHS)})"
+_OWN_PREFIX = r"gh[pousr]_|github_pat_|glpat-|xox[abprs]-"
+"""Begins no word, in capitals neither."""
+_PREFIX = rf"(?:sk-|pk_|rk_|{_OWN_PREFIX}|AKIA|ASIA|AIza|eyJ)"
 _BEGIN = re.compile(_PREFIX)
 _RULES = tuple(
     (entity, re.compile(rule))
     for entity, rule in (
-        ("IBAN", r"(?<!\w)[A-Z]{2}[0-9OIlSB]{2} ?(?:[A-Z0-9lo]{4} ?){2,6}[A-Z0-9lo]{1,4}(?!\w)"),
-        # The check digits are under something.
-        ("IBAN", r"(?<!\w)[A-Z]{1,2} ?\d{0,2}(?: \d{4}){4}(?: \d{1,4})?(?!\w)"),
+        (
+            "IBAN",
+            rf"(?<!\w){_COUNTRY}[0-9OIlSB]{{2}}"
+            r" ?(?:[A-Z0-9lo]{4} ?){2,6}[A-Z0-9lo]{1,4}(?!\w)",
+        ),
+        # The check digits are under something. Years in a row are none.
+        (
+            "IBAN",
+            rf"(?<!\w)(?:{_COUNTRY}|[A-Z])(?!(?: (?:19|20)\d\d){{4}}) ?\d{{0,2}}(?: \d{{4}}){{4}}"
+            r"(?: \d{1,4})?(?!\w)",
+        ),
         ("EMAIL", r"(?<![\w@])[\w.+-]{2,}@[\w-]+(?:[.:,;][\w-]+)*[.:,;](?:com|org|net|edu|de)\b"),
         # The lower half of the line is cut off, and the dots with it.
         ("EMAIL", r"(?<![\w@])[\w.+-]{2,}@[\w-]{2,}(?:[ .][\w-]{2,}){0,2} (?:com|org|net|edu)\b"),
-        ("SECRET", rf"(?<![A-Za-z])(?:{_PREFIX}|(?i:{_PREFIX})(?=[\w-]*\d))[\w|!-]{{14,}}"),
+        ("SECRET", rf"(?<![A-Za-z])(?:{_PREFIX}|(?i:{_OWN_PREFIX})(?=[\w-]*\d))[\w|!-]{{14,}}"),
         # A border beside the number reads as one more digit; the last one is under something.
         ("IP", r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){2}\.\d{1,3}[\dA-Za-z](?![\w.])"),
         ("IP", r"(?<![\w.])(?=[\d.]{12})(?!19|20)\d{4}(?:\.\d{1,3}){3}(?![\w.])"),
@@ -45,7 +63,8 @@ _RULES = tuple(
         ("PHONE", r"(?<![\w.-])(?:1[-.])?[2-9]\d{2}([-.])\d{3}\1\d{4}(?=\d{4})"),
         ("SSN", r"(?<![\w.-])[\dOIl]?\d{3}-\d{2}-\d{4}[\dOIl](?![\w-])"),
         ("SSN", r"(?<![\w.-])\d{3}-\d{2}-\d{3}(?!\d|-)"),
-        ("PHONE", r"(?<![\w.-])[2-9]\d{2}([.-])\d{3}\1\d{2,3}(?![\w.-])"),
+        # With three digits behind the second dot it is an amount.
+        ("PHONE", r"(?<![\w.-])[2-9]\d{2}(?:-\d{3}-\d{2,3}|\.\d{3}\.\d{2})(?![\w.-])"),
     )
 )
 _CARD = re.compile(r"(?<![\w.-])(?=[3-6])\d{4}(?:[ -]?\d{4}){1,2}(?:[ -]\d{4})(?:\d{4})?(?![\w-])")
@@ -60,21 +79,28 @@ _OTHER_NUMBER = re.compile(
     r"(?: (?:no|number|id))?[.:#]?|[$€£¥#])\s?$",
     re.IGNORECASE,
 )
-_DECIMAL = re.compile(r"[-+]?\d+\.\d+")
+_DECIMAL = re.compile(r"[-+]?\d+\.\d+|\d{1,3}(?:\.\d{3}){2,}")
 _DATED = re.compile(r"(?:19|20)\d{2}(?:[-/.]?(?:0\d|1[0-2])[-/.]?[0-3]\d)?(?!\d)")
 _DASH = re.compile(r"(?<=\d)[~–—‐−¬](?=\d)")
 _DOTS = re.compile(r"\s*(?:…|\.{2,3})$")
 _UNFINISHED = tuple(
     (entity, re.compile(rule))
     for entity, rule in (
-        ("IBAN", r"(?<!\w)[A-Z]{2}\d{2} ?(?=(?:[A-Z ]*\d){6})(?:[A-Z0-9]{4} ?)+[A-Z0-9]{0,4}$"),
+        (
+            "IBAN",
+            rf"(?<!\w){_COUNTRY}\d{{2}}"
+            r" ?(?=(?:[A-Z ]*\d){6})(?:[A-Z0-9]{4} ?)+[A-Z0-9]{0,4}$",
+        ),
         ("SSN", r"(?<![\w.-])\d{3}-\d{2}-\d{0,3}$"),
         ("CARD", r"(?<![\w.-])[3-6]\d{3}([ -])\d{4}\1\d{1,4}(?:\1\d{0,3})?$"),
         ("CARD", r"(?<![\w.-])3[47]\d{2}([ -])\d{6}\1?\d{0,4}$"),
         ("PHONE", r"(?<![\w+])\+\d{1,3}[ .-]?\(?\d{2,4}\)?[ .-]\d{2,}[\d .-]*$"),
         ("PHONE", r"(?<!\w)\(\d{3}\) ?\d{3}-?\d{0,3}$"),
-        ("PHONE", r"(?<![\w.-])[2-9]\d{2}([.-])\d{3}\1\d{0,3}$"),
-        ("SECRET", rf"(?<![A-Za-z]){_PREFIX}(?=[\w-]*\d)[\w-]{{5,}}$"),
+        ("PHONE", r"(?<![\w.-])[2-9]\d{2}(?:-\d{3}-\d{0,3}|\.\d{3}\.\d{0,2})$"),
+        (
+            "SECRET",
+            rf"(?<![A-Za-z]){_PREFIX}(?:[a-z]{{3,5}}\d{{0,2}}[-_]){{0,2}}(?=[A-Za-z0-9]*\d)[\w-]{{5,}}$",
+        ),
         ("EMAIL", r"(?<![\w@])[\w.+-]{3,}@[\w-]?$"),
     )
 )
@@ -88,7 +114,7 @@ _CUT_RIGHT = tuple(
         ("CARD", r"(?<![\w.-])[3-6]\d{7,14}$"),
         ("PHONE", r"(?<![\w.-])[2-9]\d{2}[.-]\d{3}$"),
         ("PHONE", r"(?<!\w)(?:\+\d{1,3} \d{2,}|\(\d{3}\) ?)\d*$"),
-        ("IBAN", r"(?<!\w)[A-Z]{2}\d{2} ?[A-Z0-9]{2,}$"),
+        ("IBAN", rf"(?<!\w){_COUNTRY}\d{{2}} ?[A-Z0-9]{{2,}}$"),
         ("SECRET", rf"(?<![A-Za-z]){_PREFIX}[\w-]{{2,}}$"),
     )
 )
@@ -121,7 +147,12 @@ def find_misread(text: str, domains: frozenset[str]) -> list[Span]:
     number are dropped. The @ of an address may be read as a letter; then the domain tells, if
     others in the session have it.
     """
-    spans = [Span(*m.span(), entity) for entity, rule in _RULES for m in rule.finditer(text)]
+    spans = [
+        Span(*m.span(), entity)
+        for entity, rule in _RULES
+        for m in rule.finditer(text)
+        if _is_likely(entity, m[0])
+    ]
     for match in _CARD.finditer(text):
         if sum(c.isdigit() for c in match[0]) == 16:
             spans.append(Span(*match.span(), "CARD"))
@@ -135,6 +166,13 @@ def find_misread(text: str, domains: frozenset[str]) -> list[Span]:
     return spans
 
 
+def _is_likely(entity: str, value: str) -> bool:
+    """Whether a stretch is more than words in a value's form: PASSWORD RESET, pk_customers."""
+    if entity == "IBAN":
+        return sum(c.isdigit() for c in value) >= LEAST_IBAN_DIGITS
+    return entity != "SECRET" or is_random(value)
+
+
 def begins_like_secret(value: str) -> bool:
     """Whether a token has the prefix of a known kind of key."""
     return _BEGIN.match(value) is not None
@@ -146,21 +184,22 @@ def holds_secret_prefix(text: str) -> bool:
 
 
 def is_doubtful(text: str, span: Span) -> bool:
-    """Whether only a count of digits makes a stretch a number of somebody: what calls itself a
-    version or a book, decimals and dates do not count."""
-    if span.entity not in NUMBERS or span.score >= SURE:
+    """Whether little but a count of digits makes a stretch a number of somebody: what calls itself
+    an order or a book, decimals and dates do not count."""
+    if span.entity not in NUMBERS or span.score >= FORMED:
         return False
+    if _OTHER_NUMBER.search(text[max(0, span.start - 16) : span.start]):
+        return True
     value = text[span.start : span.end]
-    return (
-        _OTHER_NUMBER.search(text[max(0, span.start - 16) : span.start]) is not None
-        or _DECIMAL.fullmatch(value) is not None
-        or _DATED.match(value) is not None
+    return span.score < SURE and (
+        _DECIMAL.fullmatch(value) is not None or _DATED.match(value) is not None
     )
 
 
 def mail_domains(texts: Iterable[str]) -> frozenset[str]:
-    """Returns the domains of all e-mail addresses in some texts."""
-    return COMMON_DOMAINS | {m[1].lower() for text in texts for m in _MAIL_DOMAIN.finditer(text)}
+    """Returns the domains of all e-mail addresses in some texts, but for very short ones."""
+    found = (m[1].lower() for text in texts for m in _MAIL_DOMAIN.finditer(text))
+    return COMMON_DOMAINS.union(domain for domain in found if len(domain) >= LEAST_DOMAIN)
 
 
 def find_run_together(text: str, find: Callable[[str], Sequence[Span]]) -> list[Span]:
