@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from schemas.findings import Region
 from tests.support.drawn import draw, png
 from transforms.images import ImageDefect, decode_image
-from transforms.privacy.pixels.redact import holds_only_pixels, redact_frame
+from transforms.privacy.pixels.redact import Patches, holds_only_pixels, redact_frame
 from transforms.privacy.pixels.settings import MODES, PixelSettings
 
 KEY = b"k" * 32
@@ -122,6 +122,18 @@ def test_the_background_comes_from_around_the_region():
     out = redact(image, region(), mode="blur")
     assert abs(int(out[41, 61, 1]) - 0x50) < 60
     assert (out[38, 60:180] == image[38, 60:180]).all()
+
+
+def test_what_was_drawn_is_kept_only_while_it_is_small():
+    patches = Patches(most_bytes=100_000)
+    background = np.full(3, 255, np.uint8)
+    for number in range(9):
+        seed = bytes([number]) * 32
+        patch = patches.replacement("blur", (0, 0, 400, 20), 20, background, seed)
+        again = patches.replacement("blur", (0, 100, 400, 120), 20, background, seed)
+        assert patch is again and patches.size <= 100_000
+    assert patches.replacement("fill", (0, 0, 400, 400), 20, background, b"").shape == (400, 400, 3)
+    assert patches.size == 0
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -9,7 +9,6 @@ background is taken from published pixels only.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import struct
 import zlib
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 Rectangle = tuple[int, int, int, int]
 
 RECENT = 8
+PATCH_BYTES = 32 << 20
 GRID = 4
 RING = 3
 BLUR_PER_HEIGHT = 0.6
@@ -96,7 +96,7 @@ def _redacted(image, regions: Sequence[Region], mode: str, session_key: bytes):
     for region, box, unit in places:
         background = _colour_around(pixels, covered, box)
         seed = _seed(session_key, region)
-        drawn.append((box, _replacement(mode, box, unit, background, seed)))
+        drawn.append((box, _patches.replacement(mode, box, unit, background, seed)))
     for (x0, y0, x1, y1), patch in drawn:
         pixels[y0:y1, x0:x1] = patch
     return Image.fromarray(pixels)
@@ -138,23 +138,51 @@ def _colour_around(pixels: np.ndarray, covered: np.ndarray, box: Rectangle) -> n
     return np.median(around[ring], axis=0).astype(np.uint8)
 
 
+class Patches:
+    """What was drawn lately: the same value comes back in many frames."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._drawn: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self.size = 0
+        """Bytes of all that is kept."""
+
+    def replacement(
+        self, mode: str, box: Rectangle, unit: int, background: np.ndarray, seed: bytes
+    ) -> np.ndarray:
+        """Returns what stands in the box afterwards: rows x columns x 3."""
+        width, height = box[2] - box[0], box[3] - box[1]
+        key = (mode, width, height, unit, background.tobytes(), seed)
+        patch = self._drawn.pop(key, None)
+        if patch is None:
+            patch = _replacement(mode, width, height, unit, background, seed)
+            self.size += patch.nbytes
+        self._drawn[key] = patch
+        while self.size > self._most:
+            _, oldest = self._drawn.popitem(last=False)
+            self.size -= oldest.nbytes
+        return patch
+
+
+_patches = Patches(PATCH_BYTES)
+
+
 def _replacement(
-    mode: str, box: Rectangle, unit: int, background: np.ndarray, seed: bytes
+    mode: str, width: int, height: int, unit: int, background: np.ndarray, seed: bytes
 ) -> np.ndarray:
-    """Returns what stands in the box afterwards: rows x columns x 3."""
     import numpy as np
 
-    width, height = box[2] - box[0], box[3] - box[1]
     luminance = float(background @ np.array([0.299, 0.587, 0.114]))
     ink = np.zeros(3) if luminance > 110 else np.full(3, 255.0)
     if mode == "fill":
-        share = np.full((height, width), 0.45)
+        ink_there = np.full((height, width), 115, np.uint8)
     elif mode == "pixelate":
-        share = _mosaic(width, height, unit, seed)
+        ink_there = _mosaic(width, height, unit, seed)
     else:
-        share = _blurred_strokes(width, height, unit, seed)
-    mixed = background + (ink - background) * (CONTRAST * share)[:, :, None]
-    return np.rint(mixed).clip(0, 255).astype(np.uint8)
+        ink_there = _blurred_strokes(width, height, unit, seed)
+    share = CONTRAST / 255 * np.arange(256)[:, None]
+    colours = np.rint(background + (ink - background) * share).astype(np.uint8)
+    return colours[ink_there]
 
 
 def _noise(seed: bytes, row: int, count: int) -> np.ndarray:
@@ -166,18 +194,17 @@ def _noise(seed: bytes, row: int, count: int) -> np.ndarray:
 
 
 def _mosaic(width: int, height: int, unit: int, seed: bytes) -> np.ndarray:
+    """Returns squares of random ink, 0-255."""
     import numpy as np
 
     cell = max(2, unit // 2)
     rows, columns = -(-height // cell), -(-width // cell)
-    values = np.stack([_noise(seed, row, columns) for row in range(rows)]) / 255
+    values = np.stack([_noise(seed, row, columns) for row in range(rows)])
     return np.repeat(np.repeat(values, cell, 0), cell, 1)[:height, :width]
 
 
-@functools.lru_cache(maxsize=1024)
 def _blurred_strokes(width: int, height: int, unit: int, seed: bytes) -> np.ndarray:
-    """Returns pseudo-text under a Gaussian blur: share of ink, 0-1. The same value comes back in
-    many frames."""
+    """Returns pseudo-text under a Gaussian blur: ink, 0-255."""
     import numpy as np
     from PIL import Image, ImageFilter
 
@@ -198,8 +225,7 @@ def _blurred_strokes(width: int, height: int, unit: int, seed: bytes) -> np.ndar
             canvas[y0:y1, x:end] = 255
             x = end
     blurred = Image.fromarray(canvas).filter(ImageFilter.GaussianBlur(BLUR_PER_HEIGHT * unit))
-    share = np.asarray(blurred)[margin : margin + height, margin : margin + width]
-    return (share / 255).astype(np.float32)
+    return np.asarray(blurred)[margin : margin + height, margin : margin + width]
 
 
 def _blurred(image, places: Sequence[tuple[Region, Rectangle, int]]):
