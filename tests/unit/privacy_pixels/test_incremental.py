@@ -192,6 +192,17 @@ def test_text_moved_to_another_place_is_known_by_its_pixels():
     assert [line.text for line in reading.lines] == ["010101"]
 
 
+def test_equal_texts_of_one_frame_are_recognised_once_and_forgotten_once():
+    engine = Blocks()
+    reader = IncrementalReader(engine, crop_cache=2)
+    twice = reader.read(blocks((20, 20, 60, colour(1)), (90, 120, 60, colour(1))), 0)
+    assert engine.recognised == 1
+    assert {line.box[:2] for line in twice.lines} == {(18, 18), (88, 118)}
+    for number in range(1, 5):
+        reader.read(blocks((20, 60, 60, colour(number + 1))), number)
+    assert engine.recognised == 5
+
+
 def test_every_so_many_frames_one_is_read_whole():
     reader = IncrementalReader(Blocks(), full_pass_every=3)
     for number in range(9):

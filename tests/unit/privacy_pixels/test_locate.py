@@ -9,7 +9,7 @@ from schemas.findings import Found, Region, Span
 from schemas.traces import Viewport
 from tests.support.drawn import draw, frames_of, ink_rect, png
 from transforms.images import ImageDefect, decode_image
-from transforms.privacy.pixels.engine import RecognitionTimeout, load_engine
+from transforms.privacy.pixels.engine import Line, RecognitionTimeout, load_engine
 from transforms.privacy.pixels.locate import detection_scale, locate_regions
 from transforms.privacy.pixels.models import models_folder
 from transforms.privacy.pixels.redact import redact_frame
@@ -92,6 +92,26 @@ def test_boxes_from_the_dom_are_united_with_those_from_pixels(engine):
     assert apart in regions["0000.png"]
 
 
+def test_boxes_of_all_the_times_at_which_a_file_was_shown_are_covered(engine):
+    image = draw([(120, 20, SSN)])
+    first, second = frames_of([image, image])
+    second = msgspec.structs.replace(second, file=first.file)
+    boxes = {
+        first.timestamp_us: [Region(10, 100, 90, 120, "PASSWORD")],
+        second.timestamp_us: [Region(200, 100, 290, 120, "OTP")],
+    }
+    regions, *_ = locate_regions(
+        [first, second],
+        lambda frame: image,
+        find,
+        (),
+        lambda frame: boxes[frame.timestamp_us],
+        engine,
+        PixelSettings(),
+    )
+    assert {r.entity for r in regions[first.file]} == {"SSN", "PASSWORD", "OTP"}
+
+
 def test_every_text_is_covered_unread_in_mode_all_text(engine):
     texts = [(20, 20, "Hello there"), (120, 70, SSN)]
     regions, found, _, counts = locate([draw(texts)], engine, mode="all_text")
@@ -125,6 +145,23 @@ def test_a_frame_that_does_not_decode_is_withheld_and_the_others_are_read(engine
     regions, _, withheld, _ = locate(images, engine, load=load)
     assert withheld == {"0001.png": "truncated"}
     assert sorted(regions) == ["0000.png", "0002.png"]
+
+
+class Partial:
+    """An engine that reads one line, of which a stretch is in a script that it does not know."""
+
+    def detect(self, image_rgb, scale=1.0):
+        return [(20.0, 20.0, 200.0, 40.0)]
+
+    def recognize(self, image_rgb, boxes, deadline=None):
+        return [Line(*boxes[0], "Assigned to", (30.0,) * 11, 0.99, unread=((150.0, 196.0),))]
+
+
+def test_of_a_line_that_was_read_in_part_the_rest_is_covered():
+    regions, *_ = locate([draw([(24, 22, "Assigned to somebody")])], Partial())
+    (region,) = regions["0000.png"]
+    assert (region.entity, region.value) == ("TEXT", "")
+    assert 140 <= region.x0 <= 150 and 196 <= region.x1 <= 206
 
 
 class Failing:

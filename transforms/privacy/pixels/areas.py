@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from transforms.privacy.pixels.crops import INK_PAD
 from transforms.privacy.pixels.engine import Box, Line
+from transforms.privacy.pixels.ink import INK_PAD
 from transforms.privacy.pixels.likeness import TILE
 
 if TYPE_CHECKING:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from transforms.privacy.pixels.engine import Box, Line, is_upright
-from transforms.privacy.pixels.likeness import INK_THRESHOLD
+from transforms.privacy.pixels.ink import INK_PAD, ink_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-INK_PAD = 3
 LIKE = 0.15
 """Of a crop's contrast: two crops of which no pixel differs by more show the same text."""
 LIKE_MOST = 16
@@ -36,9 +35,9 @@ class KnownCrops:
         self._known: OrderedDict[bytes, tuple[np.ndarray, Line]] = OrderedDict()
         self._by_shape: dict[tuple[int, ...], list[bytes]] = {}
 
-    def find(self, crop: np.ndarray, x: int, y: int) -> Line | None:
-        """Returns the line that a crop at (x, y) shows, if an earlier crop showed the same."""
-        key = _key(crop)
+    def find(self, key: bytes, crop: np.ndarray, x: int, y: int) -> Line | None:
+        """Returns the line that a crop at (x, y) shows, if an earlier crop showed the same; ``key``
+        is the crop's."""
         if key not in self._known:
             similar = self._similar(crop)
             if similar is None:
@@ -47,9 +46,8 @@ class KnownCrops:
         self._known.move_to_end(key)
         return self._known[key][1].moved(x, y)
 
-    def add(self, crop: np.ndarray, x: int, y: int, line: Line) -> None:
-        """Remembers the line that was recognised in a crop at (x, y)."""
-        key = _key(crop)
+    def add(self, key: bytes, crop: np.ndarray, x: int, y: int, line: Line) -> None:
+        """Remembers the line that was recognised in a crop at (x, y) that was not known."""
         self._known[key] = (crop.copy(), line.moved(-x, -y))
         self._by_shape.setdefault(crop.shape, []).append(key)
         if len(self._known) > self._size:
@@ -69,7 +67,8 @@ class KnownCrops:
         return None
 
 
-def _key(crop: np.ndarray) -> bytes:
+def key_of(crop: np.ndarray) -> bytes:
+    """Returns what crops of equal pixels and size have in common."""
     content = crop.tobytes() + f"{crop.shape[1]}x{crop.shape[0]}".encode()
     return hashlib.blake2b(content, digest_size=16).digest()
 
@@ -84,7 +83,7 @@ def text_areas(image: np.ndarray, box: Box) -> list[tuple[int, int, int, int]]:
     x0, y0, x1, y1 = _whole_box(image, box)
     if is_upright(box):
         return [(x0, y0, x1, y1)]
-    ink, flat = _ink_of(image[y0:y1, x0:x1])
+    ink, flat = ink_of(image[y0:y1, x0:x1])
     borders = _borders(ink, flat)
     if not borders:
         return [_snapped((x0, y0, x1, y1), ink, flat, image.shape)]
@@ -149,27 +148,6 @@ def _whole_box(image: np.ndarray, box: Box) -> tuple[int, int, int, int]:
     x0, y0 = max(0, int(box[0])), max(0, int(box[1]))
     x1, y1 = min(width, int(box[2] + 1)), min(height, int(box[3] + 1))
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
-
-
-def _ink_of(crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns which pixels are ink, and which columns are nearly of one colour."""
-    import numpy as np
-
-    background = np.median(crop.reshape(-1, 3)[::3], axis=0)
-    ink = _difference(crop, background.astype(np.uint8)) > INK_THRESHOLD
-    flat = (_difference(crop, crop[len(crop) // 2]) <= INK_THRESHOLD).mean(0) >= 0.9
-    return ink, flat
-
-
-def _difference(crop: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Returns the largest difference of any channel, 0-255."""
-    import cv2
-    import numpy as np
-
-    red, green, blue = cv2.split(
-        cv2.absdiff(crop, np.ascontiguousarray(np.broadcast_to(other, crop.shape)))
-    )
-    return cv2.max(cv2.max(red, green), blue)
 
 
 def _rows_of_line(ink: np.ndarray) -> np.ndarray:

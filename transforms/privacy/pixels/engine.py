@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from transforms.privacy.pixels.ink import unread_stretches
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -35,6 +37,8 @@ TURNS = (0, 1, 3)
 """Quarter turns against the clock."""
 READABLE = 0.85
 """Score from which on a reading counts; text on screens scores 0.95 and more."""
+READ = 0.5
+"""Score from which on a single character counts as read."""
 LINE_LIKE, CHARACTER, SPARSE = 2.0, 0.55, 0.3
 """Length of what must be text by its height, usual width of a character by the line's height, and
 share of the expected characters that must be read."""
@@ -74,6 +78,8 @@ class Line:
     score: float
     upright: bool = False
     """Whether the text runs from top to bottom or back; then ``xs`` say nothing."""
+    unread: tuple[tuple[float, float], ...] = ()
+    """Stretches (x0, x1) of ink in which no character was read: another script, say."""
 
     @property
     def box(self) -> Box:
@@ -89,12 +95,20 @@ class Line:
             x1=self.x1 + dx,
             y1=self.y1 + dy,
             xs=tuple(x + dx for x in self.xs) if dx else self.xs,
+            unread=tuple((x0 + dx, x1 + dx) for x0, x1 in self.unread),
         )
 
 
-def is_unreadable(line: Line) -> bool:
-    """Whether a line holds text that was not understood: too few characters for its length, or
-    doubtful ones. It may be tilted, cut in half or in a script that the engine does not know."""
+def unread_boxes(line: Line) -> list[Box]:
+    """Returns where a line holds text that was not understood: all of it, or parts."""
+    if _is_unreadable(line):
+        return [line.box]
+    return [(x0, line.y0, x1, line.y1) for x0, x1 in line.unread]
+
+
+def _is_unreadable(line: Line) -> bool:
+    """Whether a line was read with too few characters for its length, or with doubtful ones. It may
+    be tilted, cut in half or in a script that the engine does not know."""
     long, short = line.x1 - line.x0, line.y1 - line.y0
     if line.upright:
         long, short = short, long
@@ -245,13 +259,19 @@ class RapidOcr:
         columns = output.shape[1]
         best = output.argmax(2)
         score = output.max(2)
-        for row, (width, index, turn, (x0, _, x1, _)) in enumerate(crops):
+        for row, (width, index, turn, (x0, y0, x1, y1)) in enumerate(crops):
             # CTC: a character stands in the first column of each run that is not blank (class 0).
             run = best[row]
             first = np.concatenate([[True], run[1:] != run[:-1]])
             at = np.nonzero((run != 0) & first)[0]
             text = "".join(self._characters[c] for c in run[at])
             xs = (at + 0.5) * (widest / columns) * ((x1 - x0) / width) + x0
+            read = [
+                float(x) - x0
+                for x, c, sure in zip(xs, text, score[row][at] >= READ, strict=True)
+                if sure and not c.isspace()
+            ]
+            unread = [] if turn else unread_stretches(image[y0:y1, x0:x1], read)
             yield (
                 index,
                 Line(
@@ -260,6 +280,7 @@ class RapidOcr:
                     xs=tuple(float(x) for x in xs),
                     score=float(score[row][at].mean()) if len(at) else 0.0,
                     upright=turn != 0,
+                    unread=tuple((float(x0 + first), float(x0 + last)) for first, last in unread),
                 ),
             )
 

@@ -12,7 +12,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from schemas.findings import Region
-from transforms.privacy.pixels.engine import Line
+from transforms.privacy.pixels.engine import Line, overlap, unread_boxes
+from transforms.privacy.pixels.hits import ANY_TEXT
 from transforms.privacy.pixels.incremental import Link
 from transforms.privacy.pixels.likeness import TILE
 from transforms.privacy.pixels.lookalikes import fold
@@ -23,19 +24,30 @@ ROUNDS = 4
 """There and back; a frame may be linked to one that another frame adds to."""
 
 
-def follow_pixels(links: Sequence[Link | None], regions: Sequence[list[Region]]) -> None:
-    """Adds regions in place wherever pixels are equal to those of a region in a linked frame."""
+def follow_pixels(
+    links: Sequence[Link | None],
+    regions: Sequence[list[Region]],
+    lines: Sequence[Sequence[Line]],
+) -> None:
+    """Adds regions in place wherever pixels are equal to those of a region in a linked frame.
+
+    What was covered because it could not be read stays in sight where it was read.
+    """
     order = range(len(links))
     for _ in range(ROUNDS):
         added = 0
         for number in order:
             link = links[number]
             if link is not None:
-                added += _carry(regions[link.source], regions[number], link, forward=True)
+                source = link.source
+                added += _carry(regions[source], regions[number], lines[number], link, forward=True)
         for number in reversed(order):
             link = links[number]
             if link is not None:
-                added += _carry(regions[number], regions[link.source], link, forward=False)
+                source = link.source
+                added += _carry(
+                    regions[number], regions[source], lines[source], link, forward=False
+                )
         if not added:
             break
 
@@ -51,8 +63,11 @@ class _Shared:
         self.moved = None if link.moved is None else link.moved.rows()
 
 
-def _carry(source: list[Region], target: list[Region], link: Link, forward: bool) -> int:
-    """Adds to ``target`` what it shares with the regions of ``source``; returns how many."""
+def _carry(
+    source: list[Region], target: list[Region], lines: Sequence[Line], link: Link, forward: bool
+) -> int:
+    """Adds to ``target``, which shows ``lines``, what it shares with the regions of ``source``;
+    returns how many."""
     before = len(target)
     shared = None
     for region in list(source):
@@ -62,6 +77,8 @@ def _carry(source: list[Region], target: list[Region], link: Link, forward: bool
         for x0, y0, x1, y1 in _equal_parts(region, shared, forward):
             if x1 - x0 >= MIN_WIDTH and y1 - y0 >= MIN_HEIGHT:
                 part = Region(x0, y0, x1, y1, region.entity, region.value)
+                if region.entity == ANY_TEXT and _is_read(part, lines):
+                    continue
                 if not any(_covers(other, part) for other in target):
                     target.append(part)
     return len(target) - before
@@ -122,6 +139,12 @@ def _runs(flags, least: int = 1) -> Iterator[tuple[int, int]]:
         if value and length >= least:
             yield position, position + length
         position += length
+
+
+def _is_read(part: Region, lines: Sequence[Line]) -> bool:
+    """Whether a line of which everything was read stands where a part is."""
+    box = (part.x0, part.y0, part.x1, part.y1)
+    return any(not unread_boxes(line) and overlap(line.box, box) > 0.5 for line in lines)
 
 
 def _covers(other: Region, part: Region) -> bool:

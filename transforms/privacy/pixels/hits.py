@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+ANY_TEXT = "TEXT"
+"""Entity of what is covered because nobody could read it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:

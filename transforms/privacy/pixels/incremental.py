@@ -25,15 +25,15 @@ from transforms.privacy.pixels.areas import (
     whole_blocks,
     whole_line_areas,
 )
-from transforms.privacy.pixels.crops import KnownCrops, text_areas
+from transforms.privacy.pixels.crops import KnownCrops, key_of, text_areas
 from transforms.privacy.pixels.engine import (
     Box,
     Deadline,
     Line,
     OcrEngine,
     in_reading_order,
-    is_unreadable,
     overlap,
+    unread_boxes,
     without_duplicates,
 )
 from transforms.privacy.pixels.likeness import (
@@ -270,23 +270,27 @@ class IncrementalReader:
     def _recognise(
         self, image: np.ndarray, boxes: Sequence[Box], deadline: Deadline | None
     ) -> list[Line]:
-        """Recognises what no earlier crop of this session was equal to."""
+        """Recognises what no earlier crop of this session was equal to, equal crops once."""
         areas = [area for box in boxes for area in text_areas(image, box)]
         found: dict[int, Line] = {}
-        unknown: list[tuple[int, Area]] = []
+        unknown: dict[bytes, list[int]] = {}
         for index, (x0, y0, x1, y1) in enumerate(areas):
-            known = self._crops.find(image[y0:y1, x0:x1], x0, y0)
+            crop = image[y0:y1, x0:x1]
+            key = key_of(crop)
+            known = None if key in unknown else self._crops.find(key, crop, x0, y0)
             if known is None:
-                unknown.append((index, (x0, y0, x1, y1)))
+                unknown.setdefault(key, []).append(index)
             else:
                 found[index] = known
-        self.counts["lines_known"] += len(found)
+        self.counts["lines_known"] += len(areas) - len(unknown)
         self.counts["lines_read"] += len(unknown)
-        read = self._engine.recognize(image, [box for _, box in unknown], deadline)
-        for (index, (x0, y0, x1, y1)), line in zip(unknown, read, strict=True):
-            found[index] = line
-            self._crops.add(image[y0:y1, x0:x1], x0, y0, line)
-        return [found[i] for i in range(len(areas)) if found[i].text or is_unreadable(found[i])]
+        firsts = [areas[same[0]] for same in unknown.values()]
+        read = self._engine.recognize(image, firsts, deadline)
+        for (key, same), (x0, y0, x1, y1), line in zip(unknown.items(), firsts, read, strict=True):
+            self._crops.add(key, image[y0:y1, x0:x1], x0, y0, line)
+            for index in same:
+                found[index] = line.moved(areas[index][0] - x0, areas[index][1] - y0)
+        return [found[i] for i in range(len(areas)) if found[i].text or unread_boxes(found[i])]
 
 
 def _tiles_within(moved: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from transforms.privacy.pixels.ink import INK_THRESHOLD
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -19,7 +21,6 @@ TOLERANCE = 16
 """Levels of 255 by which a channel may differ; text with less contrast nobody can read."""
 SCROLL_SHARE = 0.1
 """Look for a scroll when more tiles than this changed."""
-INK_THRESHOLD = 24
 
 
 class RowFlags:

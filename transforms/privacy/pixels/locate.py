@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from schemas.findings import Found, Region, Span
 from schemas.traces import Frame
 from transforms.images import ImageDefect
-from transforms.privacy.pixels.engine import Deadline, Line, OcrEngine, is_unreadable
+from transforms.privacy.pixels.engine import Box, Deadline, Line, OcrEngine, unread_boxes
 from transforms.privacy.pixels.following import follow_pixels, follow_typing
-from transforms.privacy.pixels.hits import merged_hits
+from transforms.privacy.pixels.hits import ANY_TEXT, merged_hits
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
 from transforms.privacy.pixels.known_values import ValueIndex, hits_by_value
 from transforms.privacy.pixels.layout import rows_of
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Located", "PixelSettings", "locate_regions"]
 
-ANY_TEXT = "TEXT"
-"""Entity of a region that was blurred unread."""
 FULL_NAME = re.compile(r"[^\W\d_]+(?:['’.-]? ?[^\W\d_]+)*[ .-][^\W\d_]{2,}")
 """A name read in pixels is searched for elsewhere only if nothing else was read into it."""
 DENSE = 1.75
@@ -54,7 +52,7 @@ Located = tuple[dict[str, tuple[Region, ...]], tuple[Found, ...], dict[str, str]
 class _Page:
     """One frame on its way to regions."""
 
-    file: str
+    frame: Frame
     width: int
     height: int
     lines: tuple[Line, ...] = ()
@@ -101,12 +99,15 @@ def locate_regions(
     if prepare is not None:
         prepare(_texts_of(pages))
     regions, found = _regions_of(pages, find, values)
-    by_frame = {frame.file: frame for frame in frames}
-    located: dict[str, tuple[Region, ...]] = {}
+    # One file may have been shown at several times, with other elements in the DOM.
+    by_file: dict[str, list[Region]] = {}
     for page, own in zip(pages, regions, strict=True):
-        boxes = united([*own, *page.unread, *dom_boxes(by_frame[page.file])])
+        by_file.setdefault(page.frame.file, []).extend((*own, *page.unread, *dom_boxes(page.frame)))
+    located: dict[str, tuple[Region, ...]] = {}
+    for file, found_there in by_file.items():
+        boxes = united(found_there)
         if boxes:
-            located[page.file] = boxes
+            located[file] = boxes
         for region in boxes:
             counts[f"pixels/{region.entity}"] += 1
     return located, found, withheld, dict(sorted(counts.items()))
@@ -141,7 +142,7 @@ def _read_pages(
             counts["ocr/undecodable"] += 1
             continue
         height, width = image.shape[:2]
-        page = _Page(frame.file, width, height)
+        page = _Page(frame, width, height)
         scale = detection_scale(frame, width)
         try:
             reading = reader.read(image, len(pages), scale, Deadline(settings.timeout_s))
@@ -155,10 +156,10 @@ def _read_pages(
                 withheld[frame.file] = "ocr_failed"
                 continue
             reading = Reading(tuple(lines))
-            page.unread = _all_regions(reading.lines, width, height)
+            page.unread = _all_regions([line.box for line in reading.lines], width, height)
         else:
             if settings.mode == "all_text":
-                page.unread = _all_regions(reading.lines, width, height)
+                page.unread = _all_regions([line.box for line in reading.lines], width, height)
             else:
                 page.lines, page.link = reading.lines, reading.link
         pages.append(page)
@@ -186,16 +187,16 @@ class _Unread:
         return self.recognize(image_rgb, self.detect(image_rgb, scale))
 
 
-def _all_regions(lines: Sequence[Line], width: int, height: int) -> tuple[Region, ...]:
+def _all_regions(boxes: Sequence[Box], width: int, height: int) -> tuple[Region, ...]:
     regions = []
-    for line in lines:
-        pad = 0.15 * (line.y1 - line.y0)
+    for x0, y0, x1, y1 in boxes:
+        pad = 0.15 * (y1 - y0)
         regions.append(
             Region(
-                max(0, int(line.x0 - pad)),
-                max(0, int(line.y0 - pad)),
-                min(width, int(line.x1 + pad) + 1),
-                min(height, int(line.y1 + pad) + 1),
+                max(0, int(x0 - pad)),
+                max(0, int(y0 - pad)),
+                min(width, int(x1 + pad) + 1),
+                min(height, int(y1 + pad) + 1),
                 ANY_TEXT,
             )
         )
@@ -256,13 +257,14 @@ def _regions_of(
     regions: list[list[Region]] = []
     for page, own, more in zip(pages, by_pattern, by_value, strict=True):
         # What nobody could read may be anything.
-        unread = [line for line in page.lines if is_unreadable(line)]
+        unread = [box for line in page.lines for box in unread_boxes(line)]
         regions.append(list(_all_regions(unread, page.width, page.height)))
         for line, first, second in zip(page.lines, own, more, strict=True):
             for hit in merged_hits([*first, *second]):
                 hit = replace(hit, value=known.canonical(hit.value))
                 regions[-1].append(region_of(line, hit, page.width, page.height))
-    follow_typing([page.lines for page in pages], regions)
-    follow_pixels([page.link for page in pages], regions)
+    lines = [page.lines for page in pages]
+    follow_typing(lines, regions)
+    follow_pixels([page.link for page in pages], regions, lines)
     known_before = {found.value for found in values}
     return regions, tuple(f for v, f in sorted(read.items()) if v not in known_before)

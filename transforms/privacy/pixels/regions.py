@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from schemas.findings import Region, Span
-from transforms.privacy.pixels.crops import INK_PAD
 from transforms.privacy.pixels.engine import Line, overlap
 from transforms.privacy.pixels.hits import Hit
+from transforms.privacy.pixels.ink import INK_PAD
 from transforms.privacy.pixels.layout import BREAKS, numbers_in_boxes, rows_of, wraps_of
 from transforms.privacy.pixels.reading_errors import (
     NUMBERS,
