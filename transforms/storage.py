@@ -240,7 +240,7 @@ def atomic_writer(uri: str, mode: int | None = None) -> Iterator[BinaryIO]:
                 yield f
                 f.flush()
                 os.fsync(f.fileno())
-            os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)
+            os.chmod(temporary, 0o666 & ~_UMASK if mode is None else mode)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -265,10 +265,14 @@ def is_temporary(uri: str) -> bool:
     return name.startswith(".") and name.endswith(".tmp")
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+# Read once: it can only be read by changing it, and two threads at that could leave it changed.
+_UMASK = _read_umask()
 
 
 def write_bytes(uri: str, data: bytes, mode: int | None = None) -> None:
@@ -306,7 +310,7 @@ def put_if_absent(
                 if outlives_power:
                     f.flush()
                     os.fsync(f.fileno())
-            os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)
+            os.chmod(temporary, 0o666 & ~_UMASK if mode is None else mode)
             try:
                 os.link(temporary, path)
             except FileExistsError:

@@ -55,6 +55,13 @@ def test_private_files_are_private(tmp_path):
     assert {os.stat(p).st_mode & 0o777 for p in tmp_path.iterdir()} == {0o600}
 
 
+def test_files_are_made_without_touching_the_umask(tmp_path, monkeypatch):
+    """It can only be read by changing it, and threads that do so at once may leave it changed."""
+    monkeypatch.delattr(os, "umask")
+    storage.write_bytes(str(tmp_path / "a"), b"")
+    storage.put_if_absent(str(tmp_path / "b"), b"")
+
+
 def test_walk_is_sorted_and_does_not_follow_links(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "2").write_bytes(b"22")
