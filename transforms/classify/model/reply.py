@@ -20,6 +20,11 @@ class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
     alternatives: tuple[tuple[tuple[str, float], ...], ...] = ()
     """For each token, the likeliest tokens in its place."""
 
+    @property
+    def spelled(self) -> bool:
+        """Whether there are tokens and their texts are the answer: else they say nothing of it."""
+        return bool(self.tokens) and "".join(text for text, _ in self.tokens) == self.text
+
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """A finished reply, as it is kept in the cache."""
@@ -57,13 +62,14 @@ Outcome = Reply | Refused | Unanswered
 
 
 def parse_reply(content: bytes) -> Reply | None:
-    """Reads a chat completion; None when it is none, or holds no choice.
+    """Reads a chat completion; None when it is none, or holds no choice or one that broke off.
 
     An answer is worth more than what stands beside it: counts and token probabilities that are not
-    what they should be are left out.
+    what they should be are left out. Some endpoints stream whether they are asked to or not.
     """
     try:
-        data = msgspec.json.decode(content)
+        streamed = content.lstrip().startswith((b"data:", b"event:", b":"))
+        data = _joined(content) if streamed else msgspec.json.decode(content)
         choices = tuple(_choice(c) for c in data["choices"])
     except (
         msgspec.DecodeError,
@@ -84,8 +90,60 @@ def _whole(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
+class _Streamed:
+    """One choice, as it comes in pieces."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.refusals: list[str] = []
+        self.arguments: list[str] = []
+        self.tokens: list[Any] = []
+        self.finish: str | None = None
+
+    def add(self, part: dict[str, Any]) -> None:
+        """Adds what one event says of it."""
+        delta = part.get("delta") or {}
+        self.texts.append(_text(delta.get("content"))[0])
+        self.refusals.append(str(delta.get("refusal") or ""))
+        first = [c for c in delta.get("tool_calls") or () if not c.get("index")]
+        self.arguments.append(_arguments(first))
+        self.tokens += (part.get("logprobs") or {}).get("content") or ()
+        self.finish = part.get("finish_reason") or self.finish
+
+    def whole(self) -> dict[str, Any]:
+        """The choice as it would have come in one piece."""
+        message = {
+            "content": "".join(self.texts),
+            "refusal": "".join(self.refusals),
+            "tool_calls": [{"function": {"arguments": "".join(self.arguments)}}],
+        }
+        tokens = {"content": self.tokens}
+        return {"message": message, "finish_reason": self.finish, "logprobs": tokens}
+
+
+def _joined(content: bytes) -> dict[str, Any]:
+    """The completion that server-sent events spell; ValueError when its end did not come."""
+    choices: dict[int, _Streamed] = {}
+    usage, ended = None, False
+    for line in content.splitlines():
+        if not line.startswith(b"data:"):
+            continue
+        if (said := line[5:].strip()) == b"[DONE]":
+            ended = True
+            break
+        chunk = msgspec.json.decode(said)
+        usage = chunk.get("usage") or usage
+        for part in chunk.get("choices") or ():
+            choices.setdefault(part.get("index") or 0, _Streamed()).add(part)
+    if not (ended or all(c.finish for c in choices.values())):
+        raise ValueError
+    return {"choices": [choices[i].whole() for i in sorted(choices)], "usage": usage}
+
+
 def _choice(data: dict[str, Any]) -> Choice:
     finish = str(data.get("finish_reason") or "stop").lower()
+    if finish == "error":
+        raise ValueError  # what there is of the text is no answer
     filtered = finish == "content_filter"
     message = data.get("message") or {} if filtered else data["message"]
     text, refused = _text(message.get("content"))
@@ -161,15 +219,17 @@ class EndpointError(msgspec.Struct, frozen=True):
 
 _TOO_LONG = re.compile(
     r"context[ _]length|context window|too many tokens|maximum (?:context|prompt)|too long"
-    r"|exceeds? the (?:available |maximum )?(?:context|limit)|reduce the length"
-    r"|must have less than \d+ tokens",
+    r"|exceeds? the (?:available |maximum )?(?:context|limit|number of tokens)|reduce the length"
+    r"|must have less than \d+ tokens|tokens`? \+ `?max_new_tokens`? must be",
     re.IGNORECASE,
 )
 
-_PARAMETERS = (
+PARAMETERS = tuple(
     "top_logprobs logprobs response_format json_schema tool_choice tools max_completion_tokens "
-    "max_tokens temperature seed image_url image"
-).split()
+    "max_tokens temperature seed image_url image".split()
+)
+"""Fields of our requests that an endpoint may refuse, as its messages name them."""
+_NAMED = re.compile(rf"(?<![a-z_])(?:{'|'.join(PARAMETERS)})")
 _MESSAGE_CHARACTERS = 2000
 
 
@@ -179,19 +239,22 @@ def parse_error(content: bytes) -> EndpointError:
         data = msgspec.json.decode(content)
     except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: no UTF-8
         data = content.decode("utf-8", "replace")
+    if isinstance(data, list) and data:
+        data = data[0]
     inner = data.get("error", data) if isinstance(data, dict) else data
     error = inner if isinstance(inner, dict) else {}
     said = inner if isinstance(inner, str) else error.get("message") or error.get("detail") or ""
     if not isinstance(said, str):
         said = msgspec.json.encode(said).decode()
     said = said[:_MESSAGE_CHARACTERS]
+    named = _NAMED.search(said)  # the first: what to use instead comes after it
     number = error.get("code")
     if not (isinstance(number, int) and 400 <= number < 600):
         number = 0
     return EndpointError(
         status=number or _STATUSES.get(_word(error.get("code")) or _word(error.get("type")), 0),
         code=_word(error.get("code")) or _word(error.get("type")),
-        parameter=_word(error.get("param")) or next((p for p in _PARAMETERS if p in said), ""),
+        parameter=_word(error.get("param")) or (named[0] if named else ""),
         too_long=_TOO_LONG.search(said) is not None,
     )
 
