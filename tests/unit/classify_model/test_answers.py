@@ -92,10 +92,15 @@ def test_an_ungrounded_value_is_kept_without_evidence():
     assert answer.grounded == 0.0
 
 
-def test_a_wrong_citation_is_corrected_where_the_value_is_there():
-    answer = read(choice(value=cite("Summer plan 42", "s2", "s99")))
+@pytest.mark.parametrize(
+    "ids, evidence_ids, grounded",
+    [(("s1",), (), 1.0), ((), ("s1",), 1.0), (("s2", "s99"), ("s2",), 0.0), ((), (), 0.0)],
+)
+def test_a_value_must_stand_in_a_row_that_the_answer_cites(ids, evidence_ids, grounded):
+    found = choice(value=cite("Summer plan 42", *ids))
+    answer = read({**found, "evidence": list(evidence_ids)})
     assert isinstance(answer, Answer)
-    assert answer.evidence[0].event_ids == ("e0a", "e0b")
+    assert (answer.grounded, len(answer.evidence)) == (grounded, grounded)
 
 
 def test_citations_of_rows_that_do_not_exist_count_for_nothing():
@@ -122,8 +127,62 @@ def test_citations_of_rows_that_do_not_exist_count_for_nothing():
 )
 def test_values_are_found_as_whole_words_whatever_their_spelling(value, held):
     parameter = ActionParameter(id="p", action_id="a", name="value")
-    rows = {r.id: r for r in evidence().rows}
-    assert (grounding(value, parameter, ["s1"], rows) is not None) == held
+    assert (grounding(value, parameter, evidence().steps[:1]) is not None) == held
+
+
+@pytest.mark.parametrize(
+    "shown, value, held",
+    [
+        ("costs 3.50 each", 50, False),
+        ("costs 3.50 each", 3, False),
+        ("costs 3.50 each", 3.5, True),
+        ("costs 3.50 each", "3.50", True),
+        ("costs 3.50 each", "costs 3", False),
+        ("down by -5", 5, False),
+        ("down by -5", -5, True),
+        ("1,000 pieces", 1, False),
+        ("1,000 pieces", 1000, True),
+        ('{"ids":[1,2,31]}', 2, True),
+        ('{"ids":[1,2,31]}', 3, False),
+        ("at 10:30 on 2024-05-17", 30, True),
+        ("at 10:30 on 2024-05-17", -5, False),
+        ("version 1.2.3", 2, False),
+        ("version 1.2.3", "1.2.3", True),
+        ("version 1.2.3", "1.2", False),
+        ("agent 007", "7", False),
+        ("It is 42.", 42, True),
+        ("<EMAIL_1>", 1, False),
+    ],
+)
+def test_numbers_are_found_as_whole_numbers(shown, value, held):
+    parameter = ActionParameter(id="p", action_id="a", name="value")
+    assert (grounding(value, parameter, evidence(shown).steps[:1]) is not None) == held
+
+
+LONG = "Minutes of the meeting. " * 400
+
+
+def test_a_text_that_was_shown_cut_is_taken_whole():
+    shown = evidence(LONG).steps[0].shown["text"]
+    assert shown.endswith("more characters]")
+    answer = read(choice(value=cite(shown, "s1")), marker=LONG)
+    assert isinstance(answer, Answer)
+    assert (answer.parameters["value"], answer.grounded) == (LONG, 1.0)
+
+
+@pytest.mark.parametrize("made", [lambda s: s.removeprefix("Minutes"), lambda s: f"My {s}"])
+def test_no_other_value_that_tells_of_a_cut_is_grounded(made):
+    shown = evidence(LONG).steps[0].shown["text"]
+    answer = read(choice(value=cite(made(shown), "s1")), marker=LONG)
+    assert isinstance(answer, Answer)
+    assert answer.grounded == 0.0
+
+
+def test_a_word_that_was_cut_is_not_grounded():
+    text = "x" * 3997 + " Quarterly"
+    answer = read(choice(value=cite("Qu", "s1")), marker=text)
+    assert isinstance(answer, Answer)
+    assert "Qu… [" in evidence(text).steps[0].shown["text"] and answer.grounded == 0.0
 
 
 def test_values_in_requests_cite_the_request():
@@ -138,16 +197,16 @@ def test_values_in_requests_cite_the_request():
 
 def test_lists_may_be_gathered_over_rows():
     parameter = ActionParameter(id="p", action_id="a", name="all", type="ARRAY")
-    rows = {r.id: r for r in evidence().rows}
-    assert grounding(["Summer", "Save"], parameter, ["s1", "s2"], rows) is not None
-    assert grounding(["Summer", "Delete"], parameter, ["s1", "s2"], rows) is None
+    rows = evidence().steps
+    assert grounding(["Summer", "Save"], parameter, rows) is not None
+    assert grounding(["Summer", "Save"], parameter, rows[:1]) is None
+    assert grounding(["Summer", "Delete"], parameter, rows) is None
 
 
 def test_a_switch_needs_a_cited_step():
     parameter = ActionParameter(id="p", action_id="a", name="on", type="BOOLEAN")
-    rows = {r.id: r for r in evidence().rows}
-    assert grounding(True, parameter, ["s2"], rows) is not None
-    assert grounding(True, parameter, ["s9"], rows) is None
+    assert grounding(True, parameter, evidence().steps[1:]) is not None
+    assert grounding(True, parameter, ()) is None
 
 
 @pytest.mark.parametrize(
@@ -186,6 +245,11 @@ def test_no_number_from_0_to_1_is_no_confidence(value):
         ('{"a": 1}', {"a": 1}),
         ('Here it is:\n```json\n{"a": {"b": 2}}\n```\nBye {x}', {"a": {"b": 2}}),
         ('I think {curly} of it: ```\n{"a": 1}\n```', {"a": 1}),
+        ('<think>{"a": 1}</think>{"a": 2}', {"a": 2}),
+        ('so {"a": 1} it is</think>{"a": 2}', {"a": 2}),
+        ('{"a": 1} it is</think> then </think> {"a": 2}', {"a": 2}),
+        ('{"a": "</think>{}"}', {"a": "</think>{}"}),
+        ('{"a": 1} it is</think> no', None),
         ('{"a": 1, "a": 2}', None),
         ('{"a": {"b": 1, "b": 2}}', None),
         ('{"a": {"b": 1}', None),
@@ -226,6 +290,19 @@ def test_any_parameters_are_read_or_named_as_problems(parameters, cited):
     if isinstance(answer, Answer):
         assert set(answer.parameters) <= {p.name for p in NOTES.actions[0].parameters}
         assert {e.parameter for e in answer.evidence} <= set(answer.parameters)
+
+
+def test_parts_of_a_segment_are_complete_together():
+    from schemas.classifications import Usage
+    from transforms.classify.model.merging import Finding, merged
+
+    def part(**parameters):
+        answer = Answer(action="tag_note", parameters=parameters, required=("a", "b"))
+        return Finding(answer=answer, confidence=0.9, source="logprobs")
+
+    assert part(a="x").answer.complete == 0.5
+    whole = merged([part(a="x"), part(b="y")], Usage()).answer
+    assert (whole.parameters, whole.complete) == ({"a": "x", "b": "y"}, 1.0)
 
 
 def test_complete_rows_of_a_truncated_list_are_salvaged():

@@ -45,6 +45,14 @@ def test_places_in_lists_are_followed():
     assert value_span(text, ("items", 2, "action")) is None
 
 
+def test_the_span_is_in_the_answer_not_in_the_thoughts_before_it():
+    thought = text_of("archive")
+    for before in (f"<think>{thought}</think>", f"maybe {thought} </think>\n"):
+        text = before + text_of("send_mail")
+        first, last = value_span(text, PATH)
+        assert text[first:last] == "send_mail" and first > len(before)
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", '{"choice": {"action": 3}}', '{"choice": ["action"]}', '{"choice" {}}', "[1]"]
 )

@@ -2,8 +2,9 @@
 
 Two kinds of fault are told apart. *Problems* make an answer unusable: it is no JSON object, names
 no action of the Suite, has unknown parameters or a value that cannot become the declared type; a
-changed request may mend them. A value that no row holds, or a citation of a row that does not
-exist, is the answer's own claim and is weighed, not asked again: it is flagged and goes to review.
+changed request may mend them. A value that no row it cites holds, or a citation of a row that does
+not exist, is the answer's own claim and is weighed, not asked again: it is flagged and goes to
+review.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +21,7 @@ import msgspec
 from schemas.catalogue import ActionParameter, CanonicalAction, Suite
 from schemas.classifications import NONE_ACTION, ParameterEvidence
 from transforms.classify.model.evidence import Evidence, Row
+from transforms.classify.model.fence import CUT_END
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,14 +30,23 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     parameters: dict[str, Any] = {}
     evidence: tuple[ParameterEvidence, ...] = ()
-    """Only of values that a row really holds."""
+    """Only of values that a cited row really holds."""
     cited: int = 0
     """Existing rows that the answer cites for its choice."""
     verbal: float | None = None
-    grounded: float = 1.0
-    """Share of the values that a row holds."""
-    complete: float = 1.0
-    """Share of the required parameters that have a value."""
+    required: tuple[str, ...] = ()
+    """Parameters that the action cannot do without."""
+
+    @property
+    def grounded(self) -> float:
+        """Share of the values that a row holds."""
+        return len(self.evidence) / len(self.parameters) if self.parameters else 1.0
+
+    @property
+    def complete(self) -> float:
+        """Share of the required parameters that have a value."""
+        present = [n for n in self.required if self.parameters.get(n) not in (None, "")]
+        return len(present) / len(self.required) if self.required else 1.0
 
 
 class Unusable(msgspec.Struct, frozen=True):
@@ -48,6 +60,10 @@ class _Duplicate(ValueError):
     pass
 
 
+_THOUGHTS_END = "</think>"
+_FENCED = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
+
+
 def read_object(text: str) -> dict[str, Any] | None:
     """Finds the JSON object in a text, inside a code fence or prose too; None when there is
     none.
@@ -55,27 +71,39 @@ def read_object(text: str) -> dict[str, Any] | None:
     A repeated key makes it no object: two answers are no answer. What a model thinks aloud before
     it answers is left out.
     """
-    text = re.sub(r"\A\s*<think>.*?</think>", "", text, count=1, flags=re.DOTALL)
-    decoder = json.JSONDecoder(object_pairs_hook=_unique)
-    at = text.find("{")
-    while at >= 0:
-        try:
-            found, _ = decoder.raw_decode(text, at)
-        except _Duplicate:
-            return None
-        except (ValueError, RecursionError):
-            # Trying each later brace of a broken object would find its parts.
-            return None if text.lstrip()[:1] == "{" else _fenced_object(text, decoder)
-        return found if isinstance(found, dict) else None
-    return None
+    found = find_object(text)
+    return found[0] if found else None
 
 
-def _fenced_object(text: str, decoder: json.JSONDecoder) -> dict[str, Any] | None:
-    found = re.search(r"```(?:json)?\s*(\{.*\})\s*```", text, re.S)
+def find_object(text: str) -> tuple[dict[str, Any], int] | None:
+    """Returns what :func:`read_object` does, and where in the text it begins."""
+    begin = answer_begins(text)
+    at = text.find("{", begin)
+    if at < 0:
+        return None
     try:
-        return decoder.decode(found[1]) if found else None
+        return _DECODER.raw_decode(text, at)[0], at
+    except _Duplicate:
+        return None
+    except (ValueError, RecursionError):
+        # Trying each later brace of a broken object would find its parts.
+        fenced = _FENCED.search(text, begin) if text[begin:at].strip() else None
+    try:
+        return (_DECODER.decode(fenced[1]), fenced.start(1)) if fenced else None
     except (ValueError, RecursionError):
         return None
+
+
+def answer_begins(text: str) -> int:
+    """Where the thoughts before an answer end; chat templates often swallow how they begin."""
+    if _THOUGHTS_END not in text:
+        return 0
+    try:
+        if isinstance(_DECODER.decode(text), dict):
+            return 0  # it stands in a value
+    except (ValueError, RecursionError):
+        pass
+    return text.rindex(_THOUGHTS_END) + len(_THOUGHTS_END)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -85,14 +113,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
 def salvaged_rows(text: str) -> list[Any]:
     """Returns the complete objects of a truncated or broken list of items."""
-    decoder = json.JSONDecoder(object_pairs_hook=_unique)
     rows: list[Any] = []
-    at = text.find("[") + 1
+    at = text.find("[", answer_begins(text)) + 1
     while at > 0 and (at := text.find("{", at)) >= 0:
         try:
-            row, at = decoder.raw_decode(text, at)
+            row, at = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             break
         rows.append(row)
@@ -151,22 +181,20 @@ def _with_parameters(
         if value is None:
             problems.append(f"{action.name}.{name} must be of type {parameter.type}")
             continue
-        values[name] = value
-        where = grounding(value, parameter, [*ids, *cited], rows)
+        by = [rows[i] for i in dict.fromkeys([*ids, *cited]) if i in rows]
+        values[name] = value = uncut(value, by)
+        where = grounding(value, parameter, by)
         if where is not None:
             evidence.append(where)
     if problems:
         return Unusable("wrong_parameters", tuple(problems))
-    required = [p.name for p in action.parameters if p.required]
-    present = [n for n in required if values.get(n) not in (None, "")]
     return Answer(
         action=action.name,
         parameters=values,
         evidence=tuple(evidence),
         cited=counted,
         verbal=verbal,
-        grounded=len(evidence) / len(values) if values else 1.0,
-        complete=len(present) / len(required) if required else 1.0,
+        required=tuple(p.name for p in action.parameters if p.required),
     )
 
 
@@ -233,30 +261,40 @@ _FIELDS = (
 )
 
 
+def uncut(value: Any, cited: Sequence[Row]) -> Any:
+    """Returns a text as it was recorded where an answer copied all of it that was shown."""
+    if isinstance(value, str) and (copied := folded(value)).endswith(CUT_END):
+        for row in cited:
+            for field, whole in row.whole.items():
+                for shown, text in zip(leaves(row.shown[field]), leaves(whole)):
+                    if shown != text and folded(shown) == copied:
+                        return text
+    return value
+
+
 def grounding(
-    value: Any, parameter: ActionParameter, cited: list[str], rows: dict[str, Row]
+    value: Any, parameter: ActionParameter, cited: Sequence[Row]
 ) -> ParameterEvidence | None:
-    """Finds the row that holds a value: among those cited first, then anywhere in the segment."""
-    order = [rows[i] for i in dict.fromkeys(cited) if i in rows]
+    """Finds the first of the cited rows that holds a value, in its whole text."""
     if isinstance(value, bool):
         # A switch leaves no text to compare; the cited step on it is the evidence.
-        steps = [r for r in order if r.step is not None]
+        steps = [r for r in cited if r.step is not None]
         return _found(parameter, value, steps[0], "element") if steps else None
-    order += [r for r in rows.values() if r not in order]
     parts = [folded(leaf) for leaf in leaves(value)]
     if not any(parts):
         return None
-    for row in order:
+    for row in cited:
+        told = row.shown | row.whole
         for field, source in _FIELDS:
-            text = folded(" ".join(leaves(row.shown.get(field))))
+            text = folded(" ".join(leaves(told.get(field))))
             if text and all(_holds(text, part) for part in parts):
                 source = "select" if _selects(row, field) else source
                 return _found(parameter, value, row, source)
     if len(parts) > 1:
         # A list may have been gathered over several rows.
-        everything = folded(" ".join(" ".join(leaves(r.shown)) for r in order))
+        everything = folded(" ".join(" ".join(leaves(r.shown | r.whole)) for r in cited))
         if all(_holds(everything, part) for part in parts):
-            return _found(parameter, value, order[0], "field")
+            return _found(parameter, value, cited[0], "field")
     return None
 
 
@@ -294,18 +332,34 @@ def folded(text: str) -> str:
     return " ".join(text.split())
 
 
+# -5 and 1,000.50 are one number each, 2024-05, 10:30 and 1,2 are two, 1.2.3 is none.
+_NUMBER = re.compile(r"(?:(?<!\w)[-+])?(?<![\w.])\d++(?:,\d{3}(?!\d))*+(?:\.\d++)?+(?!\w|\.\d)")
+
+
 def _holds(text: str, leaf: str) -> bool:
     """Whether a text holds a value, not as a part of a longer word or number."""
     if not leaf:
         return True
+    if _NUMBER.fullmatch(leaf):
+        return any(_plain(m[0]) == _plain(leaf) for m in _NUMBER.finditer(text))
     at = text.find(leaf)
     while at >= 0:
-        before, after = text[at - 1 : at] if at else "", text[at + len(leaf) : at + len(leaf) + 1]
-        if not (_joins(before, leaf[0]) or _joins(leaf[-1], after)):
+        if not (_goes_on(text, at) or _goes_on(text, at + len(leaf))):
             return True
         at = text.find(leaf, at + 1)
     return False
 
 
-def _joins(left: str, right: str) -> bool:
-    return bool(left and right) and left.isalnum() and right.isalnum()
+def _plain(number: str) -> str:
+    """A number without what does not change it: 1,000.50 is 1000.5, but 007 is not 7."""
+    number = number.replace(",", "").removeprefix("+")
+    return number.rstrip("0").removesuffix(".") if "." in number else number
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """Whether a word or number goes on across a place in a text."""
+    left, right = text[max(0, at - 2) : at], text[at : at + 2]
+    if left[-1:].isalnum() and right[:1].isalnum():
+        return True
+    around = (left[-1:] + right, left + right[:1])
+    return any(re.fullmatch(r"\d[.,]\d", part) for part in around)

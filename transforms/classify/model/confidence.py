@@ -13,15 +13,18 @@ import math
 from collections.abc import Iterable, Sequence
 
 from schemas.classifications import Candidate
+from transforms.classify.model.answers import answer_begins, find_object
 from transforms.classify.model.reply import Choice
 
 
 def value_span(text: str, path: Sequence[str | int]) -> tuple[int, int] | None:
     """Returns the character span of a string value (without quotes) in a JSON text.
 
-    ``path`` names keys and list places from the outermost object. None when it is not there.
+    ``path`` names keys and list places from the object that ``read_object`` finds; where it finds
+    none, from the first that begins. None when it is not there.
     """
-    start = text.find("{")
+    found = find_object(text)
+    start = found[1] if found else text.find("{", answer_begins(text))
     try:
         return _walk(text, start, tuple(path)) if start >= 0 else None
     except (ValueError, IndexError, RecursionError):
@@ -72,7 +75,7 @@ def span_probability(choice: Choice, span: tuple[int, int] | None) -> float | No
 
     None when there are no tokens, they do not spell the text, or one of them is not a number.
     """
-    if span is None or not choice.tokens or not _spells(choice):
+    if span is None or not choice.spelled:
         return None
     total, position = 0.0, 0
     for token, logprob in choice.tokens:
@@ -85,11 +88,6 @@ def span_probability(choice: Choice, span: tuple[int, int] | None) -> float | No
     return math.exp(total)
 
 
-def _spells(choice: Choice) -> bool:
-    """Whether the tokens' texts are the answer: offsets mean nothing otherwise."""
-    return "".join(token for token, _ in choice.tokens) == choice.text
-
-
 def alternatives_at(
     choice: Choice, span: tuple[int, int] | None, actions: Iterable[str]
 ) -> tuple[Candidate, ...]:
@@ -97,7 +95,7 @@ def alternatives_at(
 
     Only where a token fits exactly one other action; what is ambiguous is left out.
     """
-    if span is None or not choice.alternatives or not _spells(choice):
+    if span is None or not choice.alternatives or not choice.spelled:
         return ()
     position = 0
     for (token, _), others in zip(choice.tokens, choice.alternatives):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """step, earlier (a step from before the segment: its values may be cited, it is not itself
     judged), request, or object (what the server had told of an id that a request names)."""
     shown: dict[str, Any]
+    whole: dict[str, Any] = {}
+    """The fields of ``shown`` that were cut, as they are."""
     event_ids: tuple[str, ...] = ()
     request_id: str | None = None
     step: Step | None = None
@@ -105,11 +108,13 @@ def gather(context: SegmentContext, short: bool = False) -> Evidence:
         for number, index in enumerate(indices, 1):
             step = context.prepared.steps[index]
             name = f"{'p' if kind == 'earlier' else 's'}{number}"
+            shown = {"id": name, **step_shown(step, text_limit)}
             rows.append(
                 Row(
                     id=name,
                     kind=kind,
-                    shown={"id": name, **step_shown(step, text_limit)},
+                    shown=shown,
+                    whole=_longer(step_shown(step, sys.maxsize), shown),
                     event_ids=step.action.raw_event_ids,
                     step=step,
                     index=index,
@@ -120,11 +125,17 @@ def gather(context: SegmentContext, short: bool = False) -> Evidence:
         after = _owner(rows, request)
         shown = {"id": name, **({"after": after} if after else {})}
         shown |= request_shown(request, body_limit)
-        rows.append(Row(id=name, kind="request", shown=shown, request_id=request.id))
+        whole = _longer(request_shown(request, sys.maxsize), shown)
+        rows.append(Row(id=name, kind="request", shown=shown, whole=whole, request_id=request.id))
     rows += _objects(context, rows)
     description = context.prepared.session.description
     before = {"task": cut(description, text_limit)} if description else {}
     return Evidence(rows=tuple(rows), before=before)
+
+
+def _longer(whole: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
+    """The fields of which only a part is shown."""
+    return {field: value for field, value in whole.items() if value != shown[field]}
 
 
 def _earlier(context: SegmentContext) -> Sequence[int]:
@@ -174,14 +185,19 @@ def _objects(context: SegmentContext, rows: Sequence[Row]) -> Iterator[Row]:
         told.add(number)
         what, item, told_by = found
         values = {
-            where: cut(value, SHORT_CHARACTERS) if isinstance(value, str) else value
+            where: value
             for where, value in leaves(item)
             if isinstance(value, str | int | float) and value not in ("", None)
         }
         name = f"o{len(told)}"
-        kept = dict(list(values.items())[:OBJECT_VALUES])
+        whole = {"values": dict(list(values.items())[:OBJECT_VALUES])}
+        kept = {
+            where: cut(value, SHORT_CHARACTERS) if isinstance(value, str) else value
+            for where, value in whole["values"].items()
+        }
         shown = {"id": name, "named_by": row.id, "what": what or owner, "values": kept}
-        yield Row(id=name, kind="object", shown=shown, request_id=told_by)
+        whole = _longer(whole, shown)
+        yield Row(id=name, kind="object", shown=shown, whole=whole, request_id=told_by)
 
 
 def _changed(shown: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:

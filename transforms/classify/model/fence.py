@@ -44,6 +44,9 @@ def _escape(match: re.Match[str]) -> str:
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
+CUT_END = " more characters]"
+
+
 def cut(text: str, limit: int) -> str:
     """Shortens a text, saying by how much."""
-    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} more characters]"
+    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit}{CUT_END}"

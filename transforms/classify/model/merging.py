@@ -37,12 +37,14 @@ def merged(parts: Sequence[Finding], before: Usage) -> Finding:
     if lost is not None:
         return Finding(reason=lost.reason, failed=lost.failed, usage=usage)
     answers = [p.answer for p in parts if p.answer is not None]
+    unsure = next((p.reason for p in parts if p.reason), "")
     acting = [(p, a) for p, a in zip(parts, answers) if a.action != NONE_ACTION]
     candidates = tuple(c for p in parts for c in p.candidates)
     if not acting:
         weakest = min(parts, key=lambda p: -1.0 if p.confidence is None else p.confidence)
         return Finding(
             answer=answers[0],
+            reason=unsure,
             confidence=weakest.confidence,
             source=weakest.source,
             candidates=candidates[:3],
@@ -68,11 +70,11 @@ def merged(parts: Sequence[Finding], before: Usage) -> Finding:
         evidence=tuple(evidence.values()),
         cited=sum(a.cited for _, a in acting),
         verbal=min((a.verbal for _, a in acting if a.verbal is not None), default=None),
-        grounded=len(evidence) / len(parameters) if parameters else 1.0,
-        complete=max(a.complete for _, a in acting),
+        required=acting[0][1].required,
     )
     return Finding(
         answer=joined,
+        reason=unsure,
         confidence=weakest.confidence,
         source=weakest.source,
         candidates=candidates[:3],
