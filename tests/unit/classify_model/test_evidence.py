@@ -139,6 +139,12 @@ def test_long_texts_are_cut_and_say_so():
     assert len(safe_json(gather(context, short=True).shown())) < 1500
 
 
+def test_what_was_cut_is_kept_beside_what_is_shown():
+    row = gather(contexts(["x" * 10_000])[0]).steps[0]
+    assert row.whole == {"text": "x" * 10_000}
+    assert gather(contexts(["short"])[0]).steps[0].whole == {}
+
+
 def test_no_coordinates_without_a_picture():
     shown = safe_json(gather(contexts(["a"])[0]).shown())
     assert '"at"' not in shown and "100" not in shown
@@ -196,6 +202,14 @@ def test_a_configuration_replaces_our_choices_and_forms_leave_out_what_is_not_ta
     assert "temperature" not in body and "max_tokens" not in body and "logprobs" not in body
     assert body["max_completion_tokens"] == 1024
     assert body_of(question(), Form(), "m", {"temperature": 0.4})["temperature"] == 0.4
+
+
+@pytest.mark.parametrize("several", [{"samples": 3}, {"seed": 1}])
+def test_samples_of_a_vote_are_never_drawn_at_temperature_0(several):
+    """They would be equal, and their share 1.0 whatever the model thinks."""
+    assert body_of(question(**several), Form(), "m", {"temperature": 0})["temperature"] > 0
+    assert body_of(question(**several), Form(), "m", {"temperature": 0.3})["temperature"] == 0.3
+    assert body_of(question(), Form(), "m", {"temperature": 0})["temperature"] == 0
 
 
 def test_repairs_change_the_request():

@@ -7,6 +7,7 @@ wrong, then left out. A thought that a recorder gave itself is kept as it is.
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import functools
 from collections.abc import Sequence
@@ -92,14 +93,13 @@ class Annotator:
 
     async def annotate(self, prepared: PreparedSession) -> Thoughts:
         """Returns a thought for every step that has none and gets an acceptable one."""
-        total = Thoughts()
+        windows = []
         for task in dict.fromkeys(s.task for s in prepared.steps):
             indices = [i for i, s in enumerate(prepared.steps) if s.task == task]
             for start in range(0, len(indices), WINDOW):
                 window = indices[start : start + WINDOW]
-                part = await self._window(prepared, indices, window)
-                total = _joined(total, part)
-        return total
+                windows.append(self._window(prepared, indices, window))
+        return functools.reduce(_joined, await asyncio.gather(*windows), Thoughts())
 
     async def _window(
         self, prepared: PreparedSession, task: list[int], window: list[int]
@@ -125,15 +125,19 @@ class Annotator:
             ask=_ASK,
             schema=SCHEMA,
             name="thoughts",
-            max_tokens=TOKENS_PER_STEP * len(window) + 200,
+            max_tokens=self.asker.forms.tokens(TOKENS_PER_STEP * len(window) + 200),
         )
         read = functools.partial(read_thoughts, names=names)
         asked = await self.asker.ask(question, {}, read)
         if asked.value is None:
             if asked.too_long and len(window) > 1:
                 half = len(window) // 2
-                first = await self._window(prepared, task, window[:half])
-                return _joined(first, await self._window(prepared, task, window[half:]))
+                return _joined(
+                    *await asyncio.gather(
+                        self._window(prepared, task, window[:half]),
+                        self._window(prepared, task, window[half:]),
+                    )
+                )
             return Thoughts(rejected={asked.reason: len(wanted)}, usage=asked.usage)
         kept, faults = checked(prepared, task, wanted, asked.value)
         usage = asked.usage

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
+import math
 import time
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -50,15 +53,15 @@ class Forms:
     def __init__(self, replies: Replies, settings: ModelSettings) -> None:
         self.replies = replies
         self.settings = settings
-        sent = settings.sent
-        limit = sent.get("max_completion_tokens") or sent.get("max_tokens") or MAX_TOKENS
-        self.max_tokens = int(limit)
+        self.max_tokens = self.tokens(MAX_TOKENS)
         self.votes = settings.configuration.get("votes")
         self._known: dict[str, Form] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._passed: dict[str, tuple[Form, ...]] = {}
         self._trial: dict[str, Form] = {}
         self._trial_since: dict[str, float] = {}
+        self._changed = asyncio.Event()
+        """Set, and replaced by a new one, when any of these may have changed."""
         self._following = 0
         """Requests that go ahead in a form under trial: no more than there are slots for them."""
         self._hopeless = 0
@@ -67,9 +70,9 @@ class Forms:
 
     async def ask(self, question: Question, pictures: Pictures) -> tuple[Outcome, Form]:
         """Returns the outcome and the form it was asked in."""
-        key = request_key(
-            "found", self.settings.model, question.schema, self.settings.configuration
-        )
+        # Samples of a vote have a seed, which some refuse: they find out their own form.
+        kind = "found" if question.seed is None else "found for samples"
+        key = request_key(kind, self.settings.model, question.schema, self.settings.configuration)
         lock = self._locks.setdefault(key, asyncio.Lock())
         form = self._known.get(key)
         if form is None and lock.locked():
@@ -82,6 +85,7 @@ class Forms:
                     outcome, trial = await self._asked(key, question, trial, pictures)
                 finally:
                     self._following -= 1
+                    self._tell()
                 seen = self._seen(question, trial, outcome) if isinstance(outcome, Reply) else None
                 if seen is None and isinstance(outcome, Reply | Refused):
                     async with lock:
@@ -98,7 +102,7 @@ class Forms:
                     return outcome, trial
             form = self._known.get(key)
         if form is None:
-            async with lock:
+            async with self._probing(lock):
                 form = self._known.get(key) or await self._stored(key)
                 if form is None:
                     return await self._probed(key, question, pictures)
@@ -107,7 +111,7 @@ class Forms:
             other = _next(form, outcome, self.settings)
             if other is not None:
                 # Something about this request, or the endpoint is not what it was.
-                async with lock:
+                async with self._probing(lock):
                     return await self._probed(key, question, pictures, other)
         if isinstance(outcome, Reply):
             self._doubts[key] = 0
@@ -120,12 +124,31 @@ class Forms:
         """
         most = self.replies.endpoint.settings.concurrency - 1
         while key not in self._known and lock.locked():
-            since = self._trial_since.get(key)
-            lasted = since is not None and time.monotonic() >= since + HEAD_START_S
-            if lasted and self._following < most:
+            left = self._trial_since.get(key, math.inf) + HEAD_START_S - time.monotonic()
+            if left <= 0 and self._following < most:
                 return self._trial[key]
-            await asyncio.sleep(HEAD_START_S / 10)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left if 0 < left < math.inf else None):
+                    await self._changed.wait()
         return None
+
+    @contextlib.asynccontextmanager
+    async def _probing(self, lock: asyncio.Lock) -> AsyncIterator[None]:
+        try:
+            async with lock:
+                yield
+        finally:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Wakes those who wait for a trial or for its end."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def tokens(self, usual: int) -> int:
+        """Most tokens of an answer: as they are configured, else as many as it usually takes."""
+        sent = self.settings.sent
+        return int(sent.get("max_completion_tokens") or sent.get("max_tokens") or usual)
 
     def body(self, question: Question, form: Form) -> dict:
         """Returns the request; how many samples it asks for follows from the form."""
@@ -140,9 +163,14 @@ class Forms:
         """Asks in a form, unless there is an answer in one that was passed over since."""
         passed = [f for f in self._passed.get(key, ()) if f != form]
         for other in (form, *reversed(passed)) if passed else ():
-            if reply := await self.replies.cached(self.body(question, other)):
+            body = self.body(question, other)
+            if reply := await self.replies.cached(body, _draw(question, other)):
                 return reply, other
-        return await self.replies.ask(self.body(question, form), pictures), form
+        return await self._sent(question, form, pictures), form
+
+    async def _sent(self, question: Question, form: Form, pictures: Pictures) -> Outcome:
+        body = self.body(question, form)
+        return await self.replies.ask(body, pictures, _draw(question, form))
 
     def _pass(self, key: str, form: Form) -> None:
         passed = self._passed.get(key, ())
@@ -171,7 +199,8 @@ class Forms:
         outcome: Outcome
         for _ in range(MOST_PROBES):
             self._trial[key], self._trial_since[key] = form, time.monotonic()
-            outcome = await self.replies.ask(self.body(question, form), pictures)
+            self._tell()
+            outcome = await self._sent(question, form, pictures)
             if isinstance(outcome, Refused):
                 following = _next(form, outcome, self.settings)
                 if following is None:
@@ -188,7 +217,7 @@ class Forms:
                     if settled == form:
                         return outcome, form
                     # Others were first. It may be this request that does not fit their form.
-                    again = await self.replies.ask(self.body(question, settled), pictures)
+                    again = await self._sent(question, settled, pictures)
                     return (outcome, form) if isinstance(again, Refused) else (again, settled)
                 if seen is None:
                     self._doubt(key, form)
@@ -215,6 +244,7 @@ class Forms:
         if self._doubts[key] >= DOUBTS:
             self._known[key] = form
             self._doubts[key] = 0
+            self._tell()
 
     async def _settle(self, key: str, form: Form) -> Form:
         """Takes a form as known, and keeps it for later runs, unless one is; returns that one."""
@@ -222,7 +252,9 @@ class Forms:
             return self._known[key]
         data = msgspec.json.encode(_Found(form, self._passed.get(key, ())))
         kept = await asyncio.to_thread(self.replies.cache.put, key, data)
-        return self._taken(key, kept) or self._known.setdefault(key, form)
+        known = self._taken(key, kept) or self._known.setdefault(key, form)
+        self._tell()
+        return known
 
     def _first(self) -> Form:
         configuration = self.settings.configuration
@@ -236,20 +268,29 @@ class Forms:
         choice = reply.choices[0]
         if not choice.text or choice.refusal:
             return None
-        if _gives_tokens(form) and not choice.tokens:
+        if _gives_tokens(form) and not choice.spelled:
             form = msgspec.structs.replace(form, logprobs=False)
         elif self.body(question, form).get("n", 1) > len(reply.choices):
             form = msgspec.structs.replace(form, several=False)
         return form
 
 
+def _draw(question: Question, form: Form) -> int | None:
+    """Which of several equal requests it is, where their seed cannot tell them apart."""
+    return question.seed if "seed" in form.dropped else None
+
+
 def _gives_tokens(form: Form) -> bool:
     return form.logprobs and form.structure != "tools"
 
 
+_OF_FORM = frozenset((400, 403, 405, 415, 422, 501))
+"""403 reaches here only where it names a field of ours."""
+
+
 def _next(form: Form, refused: Refused, settings: ModelSettings) -> Form | None:
     """Returns the next form to try after a refusal; None when there is none left."""
-    if refused.too_long or refused.filtered or refused.status not in (400, 405, 415, 422, 501):
+    if refused.too_long or refused.filtered or refused.status not in _OF_FORM:
         return None
     parameter = refused.parameter.split(".")[0].split("[")[0]
     replace = msgspec.structs.replace
@@ -257,11 +298,10 @@ def _next(form: Form, refused: Refused, settings: ModelSettings) -> Form | None:
         return replace(form, logprobs=False)
     if parameter == "n" and form.several:
         return replace(form, several=False)
-    if parameter in ("max_tokens", "max_completion_tokens") and parameter == form.tokens_field:
-        other = {"max_tokens": "max_completion_tokens"}.get(parameter, "max_tokens")
-        if "tokens_field" not in form.dropped:
-            return replace(form, tokens_field=other, dropped=(*form.dropped, "tokens_field"))
-    if parameter == "temperature" and parameter not in form.dropped:
+    if parameter in ("max_tokens", "max_completion_tokens") and "tokens_field" not in form.dropped:
+        other = {"max_tokens": "max_completion_tokens"}.get(form.tokens_field, "max_tokens")
+        return replace(form, tokens_field=other, dropped=(*form.dropped, "tokens_field"))
+    if parameter in ("temperature", "seed") and parameter not in form.dropped:
         if parameter in settings.configuration:
             return None
         return replace(form, dropped=(*form.dropped, parameter))

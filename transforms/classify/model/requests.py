@@ -17,6 +17,7 @@ PROMPT_VERSION = "2026-1"
 MAX_TOKENS = 1024
 RAISED_TOKENS = 4
 """Factor for the one repetition after a truncated answer."""
+VOTE_TEMPERATURE = 0.8
 
 _RULES = """\
 You are given the recorded steps of a person who works in the application described below. Say \
@@ -53,7 +54,8 @@ class Form(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether ``n`` > 1 gives several samples."""
     tokens_field: str = "max_tokens"
     dropped: tuple[str, ...] = ()
-    """Fields of our own choice that it does not take (temperature, seed)."""
+    """What of our own choice it does not take: temperature, seed, the first name of
+    ``tokens_field``."""
     pictures: bool = True
 
 
@@ -136,8 +138,9 @@ def body_of(
     for bad, problem in question.repairs:
         messages.append({"role": "assistant", "content": bad or "(no answer)"})
         messages.append({"role": "user", "content": problem})
-    sampling = {"temperature": 0.8 if question.samples > 1 or question.seed is not None else 0}
-    fields = {**sampling, **configuration}
+    fields = {"temperature": 0, **configuration}
+    if not fields["temperature"] and (question.samples > 1 or question.seed is not None):
+        fields["temperature"] = VOTE_TEMPERATURE  # equal samples would agree on anything
     fields.pop("max_tokens", None)
     fields.pop("max_completion_tokens", None)
     if question.seed is not None:
