@@ -34,11 +34,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """Pixels as sent."""
     scale: tuple[float, float]
     """Sent pixels per pixel of the frame (x, y): multiply a point on the frame by it."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the bytes as sent; names the picture in a request's key."""
-        return hashlib.sha256(self.data).hexdigest()
+    sha256: str
+    """Of the bytes as sent; names the picture in a request's key."""
 
 
 def prepare_picture(data: bytes, max_bytes: int = MAX_BYTES) -> Picture | None:
@@ -52,8 +49,7 @@ def prepare_picture(data: bytes, max_bytes: int = MAX_BYTES) -> Picture | None:
         info = probe_image(data, MAX_PIXELS)
         size = (info.width, info.height)
         if len(data) <= max_bytes and max(size) <= MAX_SIDE_PX:
-            media_type = f"image/{info.format}"
-            return Picture(media_type=media_type, data=data, size=size, scale=(1.0, 1.0))
+            return _picture(f"image/{info.format}", data, size, size)
         pixels = decode_image(data, MAX_PIXELS)
     except ImageDefect:
         return None
@@ -65,11 +61,16 @@ def prepare_picture(data: bytes, max_bytes: int = MAX_BYTES) -> Picture | None:
         if out.tell() <= max_bytes or side == 1:
             break
         side = max(1, side * 3 // 4)
+    return _picture("image/jpeg", out.getvalue(), scaled.size, size)
+
+
+def _picture(media_type: str, data: bytes, size: tuple[int, int], of: tuple[int, int]) -> Picture:
     return Picture(
-        media_type="image/jpeg",
-        data=out.getvalue(),
-        size=scaled.size,
-        scale=(scaled.width / size[0], scaled.height / size[1]),
+        media_type=media_type,
+        data=data,
+        size=size,
+        scale=(size[0] / of[0], size[1] / of[1]),
+        sha256=hashlib.sha256(data).hexdigest(),
     )
 
 
