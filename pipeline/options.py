@@ -153,8 +153,10 @@ class ModelOptions:
     )
     model_rpm: int | None = option(None, "Calls per minute, for the whole run.", affects="nothing")
     model_tpm: int | None = option(None, "Tokens per minute, for the whole run.", affects="nothing")
-    model_max_processes: int = option(
-        1, "Worker processes that share the limits of the run.", affects="nothing"
+    model_max_processes: int | None = option(
+        None,
+        "Worker processes that share the limits of the run; else what the runner's options say.",
+        affects="nothing",
     )
     model_cache: str | None = option(
         None, "Where finished replies are kept; OUTPUT/cache by default.", affects="nothing"
@@ -538,6 +540,8 @@ def check(options: Options) -> None:
                 "max_line_bytes",
                 "model_concurrency_per_process",
                 "model_max_processes",
+                "model_rpm",
+                "model_tpm",
                 "segments_per_request",
                 "max_session_frames",
                 "max_frame_px",
@@ -551,8 +555,6 @@ def check(options: Options) -> None:
                 "max_bad_lines",
                 "max_observation_age_s",
                 "split_idle_s",
-                "model_rpm",
-                "model_tpm",
                 "max_usd",
                 "max_calls",
             ),

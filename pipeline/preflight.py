@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import urllib.request
 from pathlib import Path
@@ -14,7 +15,9 @@ from pipeline.options import Options, UsageError
 from transforms import storage
 
 IN_PROCESS = ("fnapi", "direct", "prism", "bundlebaseddirect", "interactive")
-PLACES = ("input", "output", "suite", "private", "model_cache", "privacy_key_file")
+PLACES = (
+    "input", "output", "suite", "private", "model_cache", "privacy_key_file", "model_key_file",
+)  # fmt: skip
 """Options that workers read or write by path; the other files are read by the launcher."""
 TIMEOUT_S = 10
 
@@ -37,8 +40,10 @@ def _beam_flags(arguments: tuple[str, ...]) -> argparse.Namespace:
     for name in (
         "runner", "environment_type", "environment_config", "flink_master", "flink_version",
         "job_server_java_launcher", "job_endpoint", "flink_job_server_jar",
+        "direct_num_workers", "direct_running_mode", "parallelism", "max_num_workers",
     ):  # fmt: skip
         parser.add_argument(f"--{name}")
+    parser.add_argument("--worker_machine_type", "--machine_type", dest="machine_type")
     return parser.parse_known_args(list(arguments))[0]
 
 
@@ -49,11 +54,50 @@ def _in_process(runner: str, beam: argparse.Namespace) -> bool:
     return (beam.environment_type or "").upper() == "LOOPBACK"
 
 
+LIMITS = ("max_usd", "max_calls", "model_rpm", "model_tpm")
+
+
+def model_processes(options: Options) -> int:
+    """Among how many processes the limits on a model are divided: UsageError when none can tell."""
+    if options.model_max_processes is not None:
+        return options.model_max_processes
+    beam = _beam_flags(options.beam)
+    runner = (beam.runner or "FnApiRunner").rpartition(".")[2]
+    found = _processes(runner.casefold(), beam)
+    limit = next((n for n in LIMITS if getattr(options, n) is not None), None)
+    if found is None and limit is not None:
+        raise UsageError(
+            f"--{limit} is divided among the processes of the run, and how many {runner} starts "
+            "cannot be told from its options; say --model_max_processes"
+        )
+    return found or 1
+
+
+def _processes(runner: str, beam: argparse.Namespace) -> int | None:
+    """Most worker processes that a runner's options allow; None when they do not say."""
+    if _in_process(runner, beam):
+        if beam.direct_running_mode != "multi_processing":
+            return 1
+        return _number(beam.direct_num_workers or "1") or os.cpu_count()
+    if runner == "flinkrunner":
+        return _number(beam.parallelism)
+    if runner == "dataflowrunner":
+        # A process per core, as the machine's name ends: n2-standard-8 (not n2-custom-8-16384).
+        cores = re.fullmatch(r"(?!.*custom).*-(\d+)", beam.machine_type or "")
+        workers = _number(beam.max_num_workers)
+        return workers * int(cores[1]) if workers and cores else None
+    return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
+
+
 def _check_paths(options: Options, runner: str) -> None:
     for name in PLACES:
         value = getattr(options, name)
         for path in [value] if isinstance(value, str) else value or ():
-            if not storage.is_local(path):
+            if not storage.is_local(path) or path.startswith("env:"):
                 continue
             if not os.path.isabs(storage.local_path(path)):
                 raise UsageError(

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from pipeline.options import Options, UsageError, affecting
+from pipeline.preflight import model_processes
 from pipeline.versions import code_version, distribution_version
 from schemas.catalogue import Catalogue
 from transforms import storage
@@ -337,16 +338,18 @@ def model_settings(
     """
     if options.classifier == "offline":
         return ()
+    names = {model_name(options, c) for c in options.configurations}
+    prices = load_prices(options.price_file)
     endpoint = EndpointSettings(
         base_url=options.model_base_url,
         key=options.model_key_file or "env:OPENAI_API_KEY",
         concurrency=options.model_concurrency_per_process,
-        processes=options.model_max_processes,
+        processes=model_processes(options),
         requests_per_minute=options.model_rpm,
         tokens_per_minute=options.model_tpm,
         max_calls=options.max_calls,
         max_usd=options.max_usd,
-        prices=load_prices(options.price_file).get(options.model or ""),
+        prices=tuple((name, prices[name]) for name in sorted(names & set(prices))),
         timeout_s=options.request_timeout_s,
     )
     made = tuple(

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import logging
+import socket
 import ssl
 import subprocess
 import time
@@ -21,7 +22,12 @@ from transforms.classify.model import client as client_module
 from transforms.classify.model import transport
 from transforms.classify.model.classifier import ModelClassifier
 from transforms.classify.model.loop import ModelLoop
-from transforms.classify.model.settings import ConfigurationFault, EndpointSettings, ModelSettings
+from transforms.classify.model.settings import (
+    ConfigurationFault,
+    EndpointSettings,
+    ModelSettings,
+    Prices,
+)
 
 KEY = "sk-test-5up3r-s3cret"
 ACTIONS = [a.name for a in suite().actions]
@@ -107,6 +113,19 @@ def in_chunks(connection, completion):
     return True
 
 
+def streamed(connection, completion):
+    """As server-sent events, though nobody asked for them."""
+    (choice,) = completion["choices"]
+    text = choice["message"]["content"]
+    parts = [{"delta": {"role": "assistant", "content": ""}}]
+    parts += [{"delta": {"content": text[i : i + 7]}} for i in range(0, len(text), 7)]
+    parts.append({"delta": {}, "logprobs": choice.get("logprobs"), "finish_reason": "stop"})
+    events = [{"choices": [p]} for p in parts] + [{"choices": [], "usage": completion["usage"]}]
+    lines = [f"data: {json.dumps(e)}" for e in events] + ["data: [DONE]", ""]
+    connection.sendall(raw(200, "\n\n".join(lines).encode(), "Content-Type: text/event-stream"))
+    return True
+
+
 def until_closed(connection, completion):
     """Neither length nor chunks: the body ends where the connection does."""
     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + json.dumps(completion).encode())
@@ -131,6 +150,7 @@ TAKEN = {
     "chunks of a byte": in_chunks,
     "a body without length": until_closed,
     "zipped": zipped,
+    "streamed": streamed,
     "a kept connection that is closed": then_closed,
     "text in parts": changed(
         lambda c: c["choices"][0]["message"].update(
@@ -148,6 +168,7 @@ TAKEN = {
     "prose around it": of_text(lambda t: f"Sure! Here it is:\n{t}\nAnything else?"),
     "a fence": of_text(lambda t: f"```json\n{t}\n```"),
     "thoughts before it": of_text(lambda t: f"<think>{{maybe {{}} not}}</think>\n\n{t}"),
+    "thoughts that do not say so": of_text(lambda t: f"{{}} or {{maybe}}?\n</think>\n\n{t}"),
     "a call with an object": changed(as_call),
     "no calls": of_message(tool_calls=[]),
     "calls null": of_message(tool_calls=None),
@@ -178,6 +199,12 @@ MENDED = {
     "no content": sends(raw(204, b"")),
     "a page under 200": sends(raw(200, b"<html>Welcome</html>", "Content-Type: text/html")),
     "not UTF-8": sends(raw(200, b'{"choices": "\xff"}')),
+    "an answer that broke off": changed(
+        lambda c: c["choices"][0].update(finish_reason="error", message={"content": ""})
+    ),
+    "a stream that broke off": sends(
+        raw(200, b'data: {"choices": [{"delta": {"content": "{"}}]}\n\n')
+    ),
     "a page under 502": error(502, b"<html>Bad gateway</html>"),
     "a page under 500 that is long": error(500, b"<p>" + KEY.encode() * 100_000),
     "529": error(529, {"error": {"type": "overloaded_error"}}),
@@ -260,6 +287,50 @@ def test_a_form_that_one_request_is_refused_in_is_changed_for_it(tmp_path, body)
     assert calls == 4  # without token probabilities it is asked for several samples, then for one
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "You are not allowed to request logprobs from this model"}},
+        {"error": {"message": "not for this key", "param": "logprobs"}},
+    ],
+)
+def test_a_field_that_the_key_may_not_use_is_left_out(tmp_path, body):
+    said, calls = second(tmp_path, error(403, body))
+    assert (said.action, said.reasons) == (expected_action("b 2", ACTIONS), ())
+    assert calls == 4
+
+
+def test_the_other_name_of_the_token_limit_is_tried_before_anything_is_lost(tmp_path):
+    says = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    with OddServer([error(400, {"error": {"message": says}})]) as server:
+        (said,) = classify(classifier_of(server, tmp_path, concurrency=1), ["a 1"])
+        assert (said.confidence_source, len(server.requests)) == ("logprobs", 2)
+
+
+def test_token_probabilities_of_another_text_are_none(tmp_path):
+    """Votes take their place, as where there are none."""
+    other = [logprobs({"content": [{"token": "a", "logprob": -0.1}]})] * 9
+    with OddServer(other) as server:
+        (said,) = classify(classifier_of(server, tmp_path, concurrency=1), ["a 1"])
+        # Without probabilities for several samples, of which this server gives one.
+        assert (said.confidence_source, len(server.requests)) == ("verbal", 3)
+
+
+def test_what_may_be_billed_is_not_asked_for_again_and_again(tmp_path):
+    page = sends(raw(200, b"<html>Welcome</html>"))
+    price = Prices(prompt=10.0, completion=10.0)
+    with OddServer([page] * 20) as server:
+        classifier = classifier_of(
+            server, tmp_path, concurrency=1, max_usd=5.0, prices=(("fake-1", price),)
+        )
+        (said,) = classify(classifier, ["a"])
+        assert (said.status, said.reasons) == ("failed", ("garbage",))
+        assert len(server.requests) == client_module.MOST_GARBAGE
+        # A prompt of some 1,000 tokens, each time.
+        spent = 5.0 - classifier.endpoint.budget.usd_left
+        assert 0.02 < spent < 0.2
+
+
 @pytest.mark.parametrize("name", REVIEWED)
 def test_it_goes_to_review(tmp_path, name):
     said, calls = second(tmp_path, REVIEWED[name])
@@ -283,8 +354,11 @@ def test_it_fails_without_another_call(tmp_path, name):
         error(400, {"object": "error", "message": "maximum context length is 8 tokens"}),
         error(422, {"error": "`inputs` must have less than 8 tokens. Given: 9"}),
         error(400, {"detail": [{"msg": "the prompt is too long"}]}),
+        error(400, [{"error": {"code": 400, "message": "The input token count (9) exceeds the "
+                               "maximum number of tokens allowed (8)."}}]),
+        error(422, {"error": "`inputs` tokens + `max_new_tokens` must be <= 8. Given: 9"}),
     ],
-)
+)  # fmt: skip
 def test_too_long_is_halved_in_whatever_words(tmp_path, oddity):
     said, calls = second(tmp_path, oddity)
     assert said.status == "review" and "too_long" not in said.reasons
@@ -439,12 +513,29 @@ def test_certificates_are_checked(tmp_path, monkeypatch, vouched):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
         server.encrypt(context)
-        (said,) = classify(classifier_of(server, tmp_path / "cache", attempts=1), ["a"])
+        classifier = classifier_of(server, tmp_path / "cache")
         if vouched:
-            assert said.action == expected_action("a", ACTIONS)
+            assert classify(classifier, ["a"])[0].action == expected_action("a", ACTIONS)
         else:
-            assert (said.status, said.reasons) == ("failed", ("connection",))
+            with pytest.raises(ConfigurationFault, match="vouches for its certificate"):
+                classify(classifier, ["a"])
         assert len(server.requests) == vouched
+
+
+@pytest.mark.parametrize("errno, faulty", [(socket.EAI_NONAME, True), (socket.EAI_AGAIN, False)])
+def test_a_host_that_is_none_ends_the_run_at_once(tmp_path, monkeypatch, errno, faulty):
+    def resolve(*_, **__):
+        raise socket.gaierror(errno, "not found")
+
+    with OddServer() as server:
+        server.base_url = "http://models.example.org/v1"
+        classifier = classifier_of(server, tmp_path, attempts=2)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        if faulty:
+            with pytest.raises(ConfigurationFault, match="no such host"):
+                classify(classifier, ["a"])
+        else:
+            assert classify(classifier, ["a"])[0].reasons == ("connection",)
 
 
 # --- All at once ----------------------------------------------------------------------------------

@@ -13,11 +13,12 @@ from transforms.classify.model.client import (
     retry_after_s,
     with_pictures,
 )
-from transforms.classify.model.reply import Reply, parse_reply
+from transforms.classify.model.reply import Reply, parse_error, parse_reply
 from transforms.classify.model.settings import (
     ConfigurationFault,
     EndpointSettings,
     ModelSettings,
+    Prices,
     read_key,
 )
 
@@ -79,6 +80,11 @@ def test_characters_spread_over_tokens_belong_to_the_one_that_completes_them():
         b'{"choices": [{"message": "x"}]}',
         b'{"choices": "\xff"}',
         b"[" * 100_000,
+        b"data: {}",
+        b"data: 3\n\ndata: [DONE]",
+        b'data: {"choices": [{"delta": {"content": 3}, "logprobs": 3}]}\n\ndata: [DONE]',
+        b'data: {"choices": [{"delta": {"content": "half"}}]}\n\n',
+        b'{"choices": [{"message": {"content": ""}, "finish_reason": "error"}]}',
     ],
 )
 def test_what_is_no_completion_is_none(content):
@@ -88,6 +94,55 @@ def test_what_is_no_completion_is_none(content):
 @given(st.binary())
 def test_reading_a_reply_never_raises(content):
     parse_reply(content)
+    parse_reply(b"data: " + content)
+
+
+def test_a_reply_that_is_streamed_unasked_is_put_together():
+    token = {"token": "lo", "logprob": -0.5}
+    events = [
+        {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "hel"}}]},
+        {"choices": [{"index": 1, "delta": {"tool_calls": [{"function": {"arguments": "{"}}]}}]},
+        {"choices": [{"delta": {"content": "lo"}, "logprobs": {"content": [token]}}]},
+        {"choices": [{"index": 1, "delta": {"tool_calls": [{"function": {"arguments": "}"}}]}}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]},
+        {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}},
+    ]
+    lines = [": waiting", *(f"data: {json.dumps(e)}" for e in events), "data: [DONE]"]
+    reply = parse_reply("\n\n".join(lines).encode())
+    assert [c.text for c in reply.choices] == ["hello", "{}"]
+    assert (reply.choices[0].finish, reply.choices[0].tokens) == ("length", (("lo", -0.5),))
+    assert (reply.prompt_tokens, reply.completion_tokens) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    "body, parameter",
+    [
+        (
+            {"error": {"message": "Unsupported parameter: 'max_tokens' is not supported with this "
+                       "model. Use 'max_completion_tokens' instead.", "param": None}},
+            "max_tokens",
+        ),
+        ({"error": "top_logprobs needs logprobs"}, "top_logprobs"),
+        ({"detail": [{"loc": ["body", "seed"], "msg": "extra fields"}]}, "seed"),
+        ({"error": {"message": "no images here; temperature is fine"}}, "image"),
+        ({"error": {"message": "n must be 1", "param": "n"}}, "n"),
+    ],
+)  # fmt: skip
+def test_the_field_that_an_error_is_about_stands_first(body, parameter):
+    assert parse_error(json.dumps(body).encode()).parameter == parameter
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"error": {"code": 400, "message": "The input token count (1048577) exceeds the maximum "
+                    "number of tokens allowed (1048576).", "status": "INVALID_ARGUMENT"}}],
+        {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. "
+         "Given: 3000 `inputs` tokens and 1024 `max_new_tokens`", "error_type": "validation"},
+    ],
+)  # fmt: skip
+def test_too_long_is_known_in_other_words(body):
+    assert parse_error(json.dumps(body).encode()).too_long
 
 
 @pytest.mark.parametrize(
@@ -206,6 +261,10 @@ def test_settings_pickle_without_the_key(monkeypatch, tmp_path):
         ({"configuration": {"votes": 1.5}}, "votes"),
         ({"configuration": {"votes": True}}, "votes"),
         ({"segments_per_request": 9}, "segments_per_request"),
+        (
+            {"endpoint": EndpointSettings(max_usd=1.0, prices=(("other", Prices(1.0, 1.0)),))},
+            "--max_usd needs the price of m",
+        ),
     ],
 )
 def test_configurations_that_cannot_work_are_refused(fields, says):

@@ -248,36 +248,52 @@ def settings(**fields):
 def test_calls_of_the_run_are_divided_among_processes():
     async def scenario():
         budget = Budget(settings(max_calls=10, processes=3))
-        return [await budget.reserve(1, 1) for _ in range(5)]
+        return [await budget.reserve((1, 1)) for _ in range(5)]
 
     assert run(scenario()) == [True, True, True, False, False]
 
 
 def test_dollars_are_reserved_at_the_highest_price_and_settled_at_the_real_one():
-    prices = Prices(prompt=10, completion=20)  # 1,000 + 500 tokens: 0.02
+    price = Prices(prompt=10, completion=20)  # 1,000 + 500 tokens: 0.02
 
     async def scenario():
-        budget = Budget(settings(max_usd=0.05, prices=prices))
-        assert await budget.reserve(1000, 500)
-        assert await budget.reserve(1000, 500)
-        third = asyncio.ensure_future(budget.reserve(1000, 500))  # 0.01 is left
+        budget = Budget(settings(max_usd=0.05))
+        assert await budget.reserve((1000, 500), price)
+        assert await budget.reserve((1000, 500), price)
+        third = asyncio.ensure_future(budget.reserve((1000, 500), price))  # 0.01 is left
         await asyncio.sleep(0.01)
         assert not third.done()
-        budget.settle((1000, 500), (0, 0))  # the first failed and cost nothing
+        budget.settle((1000, 500), (0, 0), price)  # the first failed and cost nothing
         assert await third
-        budget.settle((1000, 500), (500, 50))
-        budget.settle((1000, 500), (1000, 500))
-        return budget.usd_left, await budget.reserve(2000, 500)
+        budget.settle((1000, 500), (500, 50), price)
+        budget.settle((1000, 500), (1000, 500), price)
+        return budget.usd_left, await budget.reserve((2000, 500), price)
 
     left, more = run(scenario())
     assert left == pytest.approx(0.05 - 0.006 - 0.02)
     assert not more
 
 
+def test_models_of_different_prices_share_one_budget():
+    dear, cheap = Prices(prompt=100, completion=100), Prices(prompt=1, completion=1)
+
+    async def scenario():
+        budget = Budget(settings(max_usd=0.11))
+        assert await budget.reserve((500, 500), dear)
+        budget.settle((500, 500), (500, 500), dear)
+        assert await budget.reserve((500, 500), cheap)
+        budget.settle((500, 500), (0, 0), cheap)
+        return budget.usd_left, await budget.reserve((500, 500), dear)
+
+    left, more = run(scenario())
+    assert left == pytest.approx(0.01)
+    assert not more
+
+
 def test_no_limits_let_everything_through():
     async def scenario():
         budget = Budget(settings())
-        return [await budget.reserve(10**9, 10**9) for _ in range(1000)]
+        return [await budget.reserve((10**9, 10**9)) for _ in range(1000)]
 
     assert all(run(scenario()))
 
@@ -285,7 +301,6 @@ def test_no_limits_let_everything_through():
 @pytest.mark.parametrize(
     "fields, says",
     [
-        ({"max_usd": 1.0}, "prices"),
         ({"max_calls": 3, "processes": 4}, "max_calls"),
         ({"concurrency": 0}, "concurrency"),
         ({"timeout_s": 0}, "timeout"),
@@ -325,3 +340,15 @@ def test_corrections_give_back_what_was_not_used_but_never_above_the_bucket():
     assert rate._refilled() == pytest.approx(-4)
     rate.correct(-1000)
     assert rate._refilled() == rate.capacity
+
+
+def test_who_waits_for_a_rate_goes_on_as_soon_as_enough_is_given_back():
+    async def scenario():
+        rate = Rate(600)  # 10 a second
+        await rate.take(30)  # a debt of three seconds
+        waiting = asyncio.ensure_future(rate.take(1))
+        await asyncio.sleep(0.01)
+        rate.correct(-30)
+        return await asyncio.wait_for(waiting, 1)
+
+    assert run(scenario()) < 0.5

@@ -24,6 +24,8 @@ def test_every_option_says_what_it_affects_and_means():
         (["--min_confidence", "1.5"], "allowed is 0 to 1"),
         (["--max_line_bytes", "0"], "at least 1"),
         (["--max_calls", "many"], "takes a number"),
+        (["--model_rpm", "0"], "at least 1"),
+        (["--model_tpm", "0"], "at least 1"),
         (["--privacy", "maybe"], "invalid choice"),
         (["--model_configuration", "[1]"], "JSON object"),
         (["--privacy=off", "--classifier=openai", "--model=m"], "never go to a model"),

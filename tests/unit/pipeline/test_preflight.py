@@ -1,13 +1,15 @@
 """What workers elsewhere could not use is refused before anything starts."""
 
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from pipeline.options import UsageError, parse
-from pipeline.preflight import check_runner
+from pipeline.preflight import check_runner, model_processes
+from transforms.classify.model.settings import ConfigurationFault
 
 PATHS = ["--input=gs://b/in", "--output=gs://b/out"]
 PORTABLE = ["--runner=PortableRunner", "--job_endpoint=runner.example.org:8099"]
@@ -108,3 +110,50 @@ def test_a_worker_program_must_be_there(suite, flink, tmp_path):
     boot.write_text("#!/bin/sh\n")
     boot.chmod(0o700)
     check(*given, "--environment_config=" + json.dumps({"command": str(boot)}))
+
+
+@pytest.mark.parametrize(
+    "arguments, processes",
+    [
+        ([], 1),
+        (["--direct_num_workers=4"], 1),  # threads of one process
+        (["--direct_num_workers=4", "--direct_running_mode=multi_threading"], 1),
+        (["--direct_num_workers", "4", "--direct_running_mode=multi_processing"], 4),
+        (["--direct_num_workers=0", "--direct_running_mode=multi_processing"], os.cpu_count()),
+        (["--runner=FlinkRunner", "--parallelism=6"], 6),
+        (["--runner=FlinkRunner", "--parallelism=6", "--environment_type=LOOPBACK"], 1),
+        (["--runner=FlinkRunner"], None),
+        (["--runner=DataflowRunner", "--max_num_workers=3", "--machine_type=n2-standard-8"], 24),
+        (["--runner=DataflowRunner", "--max_num_workers=3"], None),
+        (["--runner=DataflowRunner", "--max_num_workers=3", "--machine_type=n2-custom-8-64"], None),
+        (PORTABLE, None),
+        ([*PORTABLE, "--model_max_processes=5"], 5),
+        (["--direct_running_mode=multi_processing", "--model_max_processes=5"], 5),
+    ],
+)
+def test_limits_are_divided_among_the_processes_that_the_runner_starts(suite, arguments, processes):
+    def found(*more):
+        return model_processes(parse([*PATHS, suite, *arguments, *more]))
+
+    assert found() == (processes or 1)  # without limits there is nothing to divide
+    if processes is None:
+        with pytest.raises(UsageError, match=r"--max_usd is divided.*--model_max_processes"):
+            found("--max_usd=5")
+    else:
+        assert found("--max_usd=5") == processes
+
+
+def test_a_configuration_of_another_model_has_its_own_price(suite, tmp_path):
+    from pipeline.settings import model_settings
+
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("dear: {prompt: 10, completion: 20}\ncheap: {prompt: 1, completion: 2}\n")
+    given = [
+        *PATHS, suite, "--classifier=openai", "--model=cheap", "--max_usd=5",
+        f"--price_file={prices}", "--model_configuration", "{}",
+    ]  # fmt: skip
+    both = model_settings(parse([*given, '{"model": "dear"}']), (None, None))
+    assert both[0].endpoint == both[1].endpoint  # one budget
+    assert [m.endpoint.price_of(m.model).prompt for m in both] == [1, 10]
+    with pytest.raises(ConfigurationFault, match="--max_usd needs the price of other"):
+        model_settings(parse([*given, '{"model": "other"}']), (None, None))

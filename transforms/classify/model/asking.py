@@ -14,6 +14,7 @@ import msgspec
 
 from schemas.classifications import Usage
 from transforms.classify.model.answers import Unusable
+from transforms.classify.model.budget import FREE
 from transforms.classify.model.client import Pictures
 from transforms.classify.model.fence import escaped
 from transforms.classify.model.forms import Forms
@@ -98,25 +99,31 @@ class Asker:
 
     async def sample(
         self, asked: Asked[T], pictures: Pictures, read: Callable[[str], T | Unusable], count: int
-    ) -> tuple[list[T | Unusable], Usage]:
-        """Draws further answers to a question, one a request with seeds, for a vote."""
+    ) -> tuple[list[T | Unusable], Usage, str]:
+        """Draws further answers to a question, one a request with seeds, for a vote.
+
+        One that is not to be had is unusable, and the reason is told.
+        """
         assert asked.question is not None
         drawn = [
             self.forms.ask(msgspec.structs.replace(asked.question, seed=seed), pictures)
             for seed in range(1, count + 1)
         ]
         samples: list[T | Unusable] = []
-        usage = asked.usage
+        usage, lost = asked.usage, ""
         for outcome, _ in await asyncio.gather(*drawn):
             if isinstance(outcome, Reply):
                 usage = self.added(usage, outcome)
                 samples.append(read(outcome.choices[0].text))
-        return samples, usage
+            else:
+                samples.append(Unusable("unanswered", ()))
+                lost = lost or getattr(outcome, "reason", "")
+        return samples, usage, lost
 
     def added(self, usage: Usage, reply: Reply) -> Usage:
         """Adds a reply to what a classification cost; the same whether it was cached or not."""
-        prices = self.forms.settings.endpoint.prices
-        spent = prices.usd(reply.prompt_tokens, reply.completion_tokens) if prices else 0.0
+        price = self.forms.settings.endpoint.price_of(self.forms.settings.model) or FREE
+        spent = price.usd(reply.prompt_tokens, reply.completion_tokens)
         return Usage(
             calls=usage.calls + 1,
             prompt_tokens=usage.prompt_tokens + reply.prompt_tokens,

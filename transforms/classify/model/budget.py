@@ -7,11 +7,13 @@ ask another. A process that is started anew begins with its whole share again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
-from transforms.classify.model.settings import EndpointSettings
+from transforms.classify.model.settings import EndpointSettings, Prices
 
+FREE = Prices(prompt=0.0, completion=0.0)
 BURST_S = 1.0
 """A rate limit lets this many seconds' worth through at once."""
 
@@ -26,6 +28,7 @@ class Rate:
         self._at = clock()
         self._clock = clock
         self._turn = asyncio.Lock()
+        self._given_back = asyncio.Event()
 
     async def take(self, units: float) -> float:
         """Waits until ``units`` may be used; returns the seconds it waited.
@@ -36,15 +39,20 @@ class Rate:
         async with self._turn:
             need = min(units, self.capacity)
             while (missing := need - self._refilled()) > 1e-9:
-                pause = missing / self.per_s
-                waited += pause
-                await asyncio.sleep(pause)
+                begun = self._clock()
+                self._given_back.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(missing / self.per_s):
+                        await self._given_back.wait()
+                waited += self._clock() - begun
             self._level -= units
         return waited
 
     def correct(self, units: float) -> None:
         """Takes what was used above the estimate, or gives back what was not (negative)."""
         self._level = min(self.capacity, self._refilled() - units)
+        if units < 0:
+            self._given_back.set()
 
     def _refilled(self) -> float:
         now = self._clock()
@@ -58,7 +66,6 @@ class Budget:
 
     def __init__(self, settings: EndpointSettings) -> None:
         share = settings.processes
-        self.prices = settings.prices
         self.calls_left = None if settings.max_calls is None else settings.max_calls // share
         self.usd_left = None if settings.max_usd is None else settings.max_usd / share
         self._set_aside = 0
@@ -66,12 +73,13 @@ class Budget:
         self._requests = _rate(settings.requests_per_minute, share)
         self._tokens = _rate(settings.tokens_per_minute, share)
 
-    async def reserve(self, prompt_tokens: int, completion_tokens: int) -> bool:
+    async def reserve(self, tokens: tuple[int, int], price: Prices = FREE) -> bool:
         """Sets aside one call at its highest price; False when what is left does not cover it.
 
-        Dollars that others have set aside may come back: they are waited for before it is False.
+        ``tokens`` are those of the prompt and of the completion. Dollars that others have set aside
+        may come back: they are waited for before it is False.
         """
-        usd = self._usd(prompt_tokens, completion_tokens)
+        usd = price.usd(*tokens)
         while True:
             if self.calls_left is not None and self.calls_left < 1:
                 return False
@@ -88,12 +96,14 @@ class Budget:
             self.usd_left -= usd
         return True
 
-    def settle(self, reserved: tuple[int, int], used: tuple[int, int]) -> None:
-        """Replaces a reservation (prompt, completion tokens) by what the reply says it used."""
+    def settle(
+        self, reserved: tuple[int, int], used: tuple[int, int], price: Prices = FREE
+    ) -> None:
+        """Replaces a reservation by what the reply says it used."""
         self._set_aside -= 1
         self._settled.set()
         if self.usd_left is not None:
-            self.usd_left += self._usd(*reserved) - self._usd(*used)
+            self.usd_left += price.usd(*reserved) - price.usd(*used)
         if self._tokens is not None:
             self._tokens.correct(sum(used) - sum(reserved))
 
@@ -105,9 +115,6 @@ class Budget:
         if self._tokens is not None:
             waited += await self._tokens.take(tokens)
         return waited
-
-    def _usd(self, prompt_tokens: int, completion_tokens: int) -> float:
-        return self.prices.usd(prompt_tokens, completion_tokens) if self.prices else 0.0
 
 
 def _rate(per_minute: float | None, share: int) -> Rate | None:

@@ -21,9 +21,10 @@ from typing import Any
 
 import msgspec
 
-from transforms.classify.model.budget import Budget
+from transforms.classify.model.budget import FREE, Budget
 from transforms.classify.model.gate import Gate
 from transforms.classify.model.reply import (
+    PARAMETERS,
     EndpointError,
     Outcome,
     Refused,
@@ -32,7 +33,12 @@ from transforms.classify.model.reply import (
     parse_error,
     parse_reply,
 )
-from transforms.classify.model.settings import ConfigurationFault, EndpointSettings, read_key
+from transforms.classify.model.settings import (
+    ConfigurationFault,
+    EndpointSettings,
+    Prices,
+    read_key,
+)
 from transforms.classify.model.transport import Broken, Transport, place_of
 
 RETRIED = frozenset((408, 409, 425, 429))
@@ -43,6 +49,10 @@ FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 60.0
 MAX_RETRY_AFTER_S = 900.0
 """Asked to wait longer than this, a request is given up instead."""
+MOST_GARBAGE = 4
+"""What comes under 200 may be billed, whatever it is: a request is sent no more often for it."""
+ROOM_PER_SLOT = 2
+"""Those that back off hold no slot."""
 CHARACTERS_PER_TOKEN = 3.5
 PICTURE_TOKENS = 1600
 
@@ -50,8 +60,8 @@ PICTURE_TOKENS = 1600
 Pictures = Mapping[str, tuple[str, bytes]]
 """sha256 → (media type, bytes); a body names a picture as ``sha256:<hex>``."""
 
-Keep = Callable[[Reply], Awaitable[Reply]]
-"""Makes a reply durable; returns the one that is durable now."""
+Keep = Callable[[Outcome], Awaitable[Outcome]]
+"""Makes a reply or refusal durable, if it is to last; returns the one that counts now."""
 
 
 class Endpoint:
@@ -62,6 +72,8 @@ class Endpoint:
         self.settings = settings
         self.gate = Gate(settings.concurrency)
         self.budget = Budget(settings)
+        self.room = asyncio.Semaphore(settings.concurrency * ROOM_PER_SLOT)
+        """For segments under way: what is asked about each, with its pictures, is in memory."""
         self.counts: collections.Counter[str] = collections.Counter()
         self.fault: ConfigurationFault | None = None
         self.place = place_of(settings.base_url)
@@ -83,16 +95,20 @@ class Endpoint:
         can be lost at once.
         """
         reserved = estimated_tokens(body)
+        price = self.settings.price_of(body["model"]) or FREE
+        data = msgspec.json.encode(with_pictures(body, pictures or {}))
         outcome: Outcome = Unanswered("unanswered")
+        garbage = 0
         for attempt in range(self.settings.attempts):
             async with self.gate.slot(again=attempt > 0):
-                outcome, wait_s = await self._attempt(body, pictures or {}, reserved)
-                if isinstance(outcome, Reply) and keep is not None:
+                outcome, wait_s = await self._attempt(data, reserved, price)
+                if keep is not None and not isinstance(outcome, Unanswered):
                     outcome = await keep(outcome)
             if not isinstance(outcome, Unanswered) or outcome.reason == "budget":
                 break
             self.counts[f"retry_{outcome.reason}"] += 1
-            if wait_s is not None and wait_s > MAX_RETRY_AFTER_S:
+            garbage += outcome.reason == "garbage"
+            if garbage == MOST_GARBAGE or (wait_s is not None and wait_s > MAX_RETRY_AFTER_S):
                 break
             if attempt + 1 < self.settings.attempts:
                 pause = max(wait_s or 0.0, _backoff_s(attempt, outcome.reason))
@@ -102,10 +118,10 @@ class Endpoint:
         return outcome
 
     async def _attempt(
-        self, body: dict[str, Any], pictures: Pictures, reserved: tuple[int, int]
+        self, data: bytes, reserved: tuple[int, int], price: Prices
     ) -> tuple[Outcome, float | None]:
         """Sends once, within budget and rates."""
-        if not await self.budget.reserve(*reserved):
+        if not await self.budget.reserve(reserved, price):
             return Unanswered("budget"), None
         used = (0, 0)
         try:
@@ -113,14 +129,14 @@ class Endpoint:
             await self.gate.open()
             self.check()
             self.counts["calls"] += 1
-            outcome, wait_s = await self._send(body, pictures)
+            outcome, wait_s = await self._send(data)
             if isinstance(outcome, Reply):
                 used = _used(outcome, reserved)
-                self._account(used)
-            elif outcome == Unanswered("timeout"):
+                self._account(used, price)
+            elif outcome in (Unanswered("timeout"), Unanswered("garbage")):
                 used = (reserved[0], 0)  # the endpoint may have read it, and bill that
         finally:
-            self.budget.settle(reserved, used)
+            self.budget.settle(reserved, used, price)
         return outcome, wait_s
 
     def check(self) -> None:
@@ -143,12 +159,12 @@ class Endpoint:
             transport, self._transport = self._transport, None
             await transport.close()
 
-    def _account(self, used: tuple[int, int]) -> None:
+    def _account(self, used: tuple[int, int], price: Prices) -> None:
         self.counts["replies"] += 1
         self.counts["prompt_tokens"] += used[0]
         self.counts["completion_tokens"] += used[1]
         if self.settings.prices:
-            self.counts["microdollars"] += round(self.settings.prices.usd(*used) * 1e6)
+            self.counts["microdollars"] += round(price.usd(*used) * 1e6)
 
     def _waited(self, name: str, seconds: float) -> None:
         if seconds:
@@ -168,11 +184,11 @@ class Endpoint:
                 raise
         return self._transport
 
-    async def _send(self, body: dict[str, Any], pictures: Pictures) -> tuple[Outcome, float | None]:
+    async def _send(self, data: bytes) -> tuple[Outcome, float | None]:
         """Sends once. An Unanswered outcome may be sent again, after the wait where one is
         asked."""
         try:
-            received = await self._connected().post(with_pictures(body, pictures))
+            received = await self._connected().post(data)
         except ConfigurationFault as fault:
             self.fault = fault
             raise
@@ -192,7 +208,9 @@ class Endpoint:
         self, status: int, headers: Mapping[str, str], error: EndpointError
     ) -> tuple[Outcome, float | None]:
         code = error.code
-        if status in (401, 402, 403, 404) or code == "insufficient_quota":
+        # Some say of a field of the request that the key may not use it.
+        of_all = status in (401, 402, 404) or (status == 403 and error.parameter not in PARAMETERS)
+        if of_all or code == "insufficient_quota":
             self.fault = ConfigurationFault(self._explained(status, code))
             self.check()
         if status in RETRIED or (status >= 500 and status not in NEVER_RETRIED):

@@ -50,7 +50,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_minute: float | None = None
     max_calls: int | None = None
     max_usd: float | None = None
-    prices: Prices | None = None
+    prices: tuple[tuple[str, Prices], ...] = ()
+    """(model, its price) of the models that are asked here, where it is known."""
     timeout_s: float = 60.0
     """For one request from its first byte to the last of its reply."""
     attempts: int = 10
@@ -62,13 +63,15 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationFault("model concurrency, processes and attempts are at least 1")
         if not self.timeout_s > 0:
             raise ConfigurationFault("--request_timeout_s must be above 0")
-        if self.max_usd is not None and self.prices is None:
-            raise ConfigurationFault("--max_usd needs the model's prices; none are known")
         if self.max_calls is not None and 0 < self.max_calls < self.processes:
             raise ConfigurationFault(
                 f"--max_calls={self.max_calls} cannot be divided among "
                 f"--model_max_processes={self.processes}; allow at least one call each"
             )
+
+    def price_of(self, model: str) -> Prices | None:
+        """Returns what a model costs, where that is known."""
+        return dict(self.prices).get(model)
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +97,10 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
         self.endpoint.check()
         if not self.model:
             raise ConfigurationFault("--classifier=openai needs --model")
+        if self.endpoint.max_usd is not None and self.endpoint.price_of(self.model) is None:
+            raise ConfigurationFault(
+                f"--max_usd needs the price of {self.model}; give it in --price_file"
+            )
         if reserved := sorted(RESERVED & set(self.configuration)):
             raise ConfigurationFault(
                 f"--model_configuration: {reserved[0]!r} is decided by the classifier; remove it"

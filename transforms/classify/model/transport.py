@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -85,18 +86,37 @@ class Transport:
             timeout=aiohttp.ClientTimeout(),  # one time-out around it all, below
         )
         self._fault = aiohttp.ClientError
+        self._no_host = aiohttp.ClientConnectorDNSError
+        self._no_trust = aiohttp.ClientConnectorCertificateError
+        self._answered = False
+        """Whether anything ever came back: what is wrong then is not what was configured."""
 
-    async def post(self, body: dict[str, Any]) -> Received | Broken:
+    async def post(self, data: bytes) -> Received | Broken:
         """Sends one request and reads all that comes back, within the time-out."""
-        data = msgspec.json.encode(body)
         try:
             async with asyncio.timeout(self.timeout_s):
                 return await self._posted(data)
         except TimeoutError:
             return Broken("timeout")
+        except (self._no_host, self._no_trust) as error:
+            if not self._answered:
+                self._judge(error)
+            return Broken("connection")
         except (self._fault, OSError, EOFError, ValueError):
             # ValueError: header lines that are none, a body that is not in its encoding.
             return Broken("connection")
+
+    def _judge(self, error: Any) -> None:
+        """Raises ConfigurationFault for an endpoint that is not where it is said to be."""
+        if isinstance(error, self._no_trust):
+            raise ConfigurationFault(
+                f"model endpoint {self.place}: nobody whom this machine trusts vouches for its "
+                "certificate; check --model_base_url, or name the authority in SSL_CERT_FILE"
+            )
+        if error.os_error.errno in (socket.EAI_NONAME, socket.EAI_NODATA):  # not: for now
+            raise ConfigurationFault(
+                f"model endpoint {self.place}: no such host; check --model_base_url"
+            )
 
     async def close(self) -> None:
         """Closes the sockets."""
@@ -108,6 +128,7 @@ class Transport:
             async with self._session.post(
                 url, data=data, headers=self._headers, allow_redirects=False, proxy=self._proxy
             ) as response:
+                self._answered = True
                 if response.status in (301, 302, 303, 307, 308):
                     url = self._redirected(url, response.status, response.headers.get("Location"))
                     continue
