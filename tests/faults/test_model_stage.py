@@ -11,6 +11,7 @@ import time
 import msgspec
 import pytest
 
+from schemas.outcomes import is_volatile
 from tests.support.model_answers import expected_action, expected_probability
 from tests.support.model_server import ModelServer
 from tests.support.model_sessions import contexts, suite
@@ -432,6 +433,33 @@ def test_votes_by_separate_requests_when_asked_for(make, server):
     assert found.usage.calls == 3
 
 
+def test_votes_where_a_seed_is_not_taken(make, server):
+    fields = {"configuration": {"votes": 3}, "concurrency": 2}
+    classifier = make(server_={"logprobs": False, "n": False, "reject": ["seed"]}, **fields)
+    markers = [f"n {i}" for i in range(6)]
+    found = classify(classifier, markers)
+    assert {(f.confidence_source, f.usage.calls) for f in found} == {("votes", 3)}
+    assert statuses(server.trace()).count(200) == 18
+    calls = len(server.trace())
+    assert classify(make(reset=False, **fields), markers) == found
+    assert len(server.trace()) == calls
+
+
+def test_a_sample_that_does_not_come_is_a_vote_for_nothing(make, server):
+    classifier = make(
+        server_={"logprobs": False, "n": False}, configuration={"votes": 4}, attempts=1,
+        concurrency=1,
+    )  # fmt: skip
+    classify(classifier, ["the forms are known"])
+    server.reset(key=KEY, plan=["", "", "503"])
+    (found,) = classify(classifier, ["a"])
+    assert (found.confidence, found.reasons) == (0.75, ("http_503",))
+    assert any(map(is_volatile, found.reasons))
+    server.reset(key=KEY)
+    (again,) = classify(classifier, ["a"])
+    assert (again.confidence, again.reasons, len(server.trace())) == (1.0, (), 1)
+
+
 def test_the_models_own_word_is_the_last_resort(make, server):
     classifier = make(server_={"logprobs": False, "n": False})
     (found,) = classify(classifier, ["a"])
@@ -473,10 +501,47 @@ def test_a_segment_that_is_too_long_is_split_without_losing_a_step(make, server,
     monkeypatch.setattr(classifier, "_asked", noted)
     context = long_context(16)
     found = run(classifier.classify(context))
-    assert asked == list(range(32))
+    assert sorted(asked) == list(range(32))
     assert found.segment == context.segment
     assert statuses(server.trace()).count(200) > 1
     assert len(found.candidates) <= module.CANDIDATES
+    # What was too long is known to be: nothing is asked again.
+    calls = len(server.trace())
+    assert run(make(reset=False).classify(context)) == found
+    assert len(server.trace()) == calls
+
+
+def test_pictures_that_are_too_large_are_left_out_before_a_segment_is_halved(make, server):
+    from tests.unit.classify_model.test_pictures import encoded
+
+    data = encoded(400, 300, noisy=True)
+    classifier = make(server_={"max_body_bytes": 100_000}, load_frame=lambda frame: data)
+    (found,) = classify(classifier, ["a"], frame="f.png")
+    assert found.action == expected_action("a", ACTIONS)
+    assert statuses(server.trace()) == [413, 200]
+
+
+def test_only_segments_that_will_soon_be_asked_about_are_in_memory(make, server):
+    from tests.unit.classify_model.test_pictures import encoded
+
+    data, loaded = encoded(64, 48), []
+
+    def load(frame):
+        loaded.append(frame)
+        return data
+
+    classifier = make(server_={"latency_s": [0.5, 0.5]}, load_frame=load, concurrency=3)
+
+    async def scenario():
+        many = contexts([f"n {i}" for i in range(30)], frame="f.png")
+        work = asyncio.ensure_future(classifier.classify_all(many))
+        await asyncio.sleep(0.3)
+        so_far = len(loaded)
+        await work
+        return so_far
+
+    assert run(scenario()) <= 6
+    assert len(loaded) == 30
 
 
 def test_one_step_that_is_too_long_is_shortened_then_reviewed(make, server):
@@ -510,7 +575,7 @@ def test_what_is_cached_is_had_without_budget(make, server):
 
 def test_dollars_are_never_exceeded(make, server):
     prices = Prices(prompt=10.0, completion=30.0)
-    classifier = make(max_usd=0.2, prices=prices, configuration={"max_tokens": 100})
+    classifier = make(max_usd=0.2, prices=(("fake-1", prices),), configuration={"max_tokens": 100})
     found = classify(classifier, [f"n {i}" for i in range(60)])
     spent = sum(f.usage.usd for f in found)
     assert 0.1 < spent <= 0.2
@@ -759,6 +824,23 @@ def test_thoughts_for_every_step(make, server):
     assert said.rejected == {}
     assert len(server.trace()) == 2
     assert said.usage.calls == 2
+
+
+def test_the_configured_token_limit_is_that_of_thoughts_too(make, server):
+    from transforms.classify.model.annotate import Annotator
+
+    configuration = {"max_tokens": 3000}
+    made = Annotator(make({"keep_bodies": True}, configuration=configuration).settings)
+    run(made.annotate(contexts(["a"])[0].prepared))
+    assert [json.loads(b)["max_tokens"] for b in server.bodies()] == [3000]
+
+
+def test_windows_of_thoughts_are_asked_for_at_the_same_time(make, server):
+    prepared = contexts([f"n {i}" for i in range(18)])[0].prepared
+    made = annotator(make)
+    server.reset(key=KEY, latency_s=[0.3, 0.3])
+    assert len(run(made.annotate(prepared)).thoughts) == 36
+    assert server.peak() >= 2
 
 
 def test_a_thought_that_was_recorded_is_kept_and_not_asked_for(make, server):

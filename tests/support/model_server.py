@@ -53,6 +53,7 @@ CONFIG: dict[str, Any] = {
     "pictures": True,
     "refuse_pictures_of": "",  # a marker whose pictures get 400
     "max_prompt_chars": 0,  # above: 400 context_length_exceeded
+    "max_body_bytes": 0,  # above: 413, as from a proxy
     "needs_tokens": 0,  # a request with a smaller max_tokens gets a truncated answer
     "reject": [],  # parameter names that get 400 unsupported_parameter
     "steered": False,
@@ -198,6 +199,8 @@ class Server:
                 self.checked[digest] = answers.schema_fault(schema)
             if fault := self.checked[digest]:
                 return 400, "invalid_json_schema", {}, fault, "response_format"
+        if 0 < config["max_body_bytes"] < int(request.headers["Content-Length"]):
+            return 413, "request_too_large"
         named = config["refuse_pictures_of"]
         bad = bool(named) and named == answers.marker(body)
         if answers.pictures(body) and (bad or not config["pictures"]):

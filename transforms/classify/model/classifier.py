@@ -28,7 +28,7 @@ from transforms.classify.model.confidence import (
 from transforms.classify.model.evidence import Evidence, gather
 from transforms.classify.model.forms import Forms
 from transforms.classify.model.loop import ModelLoop
-from transforms.classify.model.merging import Finding, merged
+from transforms.classify.model.merging import Finding, added, merged
 from transforms.classify.model.pictures import LoadFrame, Sent, frames_around, with_points
 from transforms.classify.model.reply import Choice
 from transforms.classify.model.requests import Question, SuitePrompt
@@ -74,7 +74,8 @@ class ModelClassifier:
         ``decide`` says what becomes of it. Raises ConfigurationFault when the endpoint refuses
         everything.
         """
-        return self.classification(context, await self.find(context))
+        async with self.endpoint.room:
+            return self.classification(context, await self.find(context))
 
     async def classify_all(self, contexts: Sequence[SegmentContext]) -> list[Classification]:
         """Returns the classifications of the segments of one session, in order.
@@ -83,15 +84,18 @@ class ModelClassifier:
         ``segments_per_request`` above 1, neighbours share a request, without pictures.
         """
         size = self.settings.segments_per_request
-        if size > 1:
+        packs = [contexts[i : i + size] for i in range(0, len(contexts), size)]
+        found = await asyncio.gather(*(self._find_pack(pack) for pack in packs))
+        findings = [f for pack in found for f in pack]
+        return [self.classification(c, f) for c, f in zip(contexts, findings)]
+
+    async def _find_pack(self, pack: Sequence[SegmentContext]) -> list[Finding]:
+        async with self.endpoint.room:
+            if len(pack) == 1:
+                return [await self.find(pack[0])]
             from transforms.classify.model.packing import find_packed
 
-            packs = [contexts[i : i + size] for i in range(0, len(contexts), size)]
-            found = await asyncio.gather(*(find_packed(self, pack) for pack in packs))
-            findings = [f for pack in found for f in pack]
-        else:
-            findings = await asyncio.gather(*(self.find(c) for c in contexts))
-        return [self.classification(c, f) for c, f in zip(contexts, findings)]
+            return await find_packed(self, pack)
 
     def classification(self, context: SegmentContext, finding: Finding) -> Classification:
         """Puts a finding into the form that all classifiers return."""
@@ -138,7 +142,7 @@ class ModelClassifier:
             return finding
         self.endpoint.counts["split"] += 1
         if len(evidence.steps) > 1:
-            parts = [await self.find(context, half) for half in evidence.halves()]
+            parts = await asyncio.gather(*(self.find(context, h) for h in evidence.halves()))
             return merged(parts, finding.usage)
         short = gather(context, short=True).only(evidence)
         if short == evidence:
@@ -148,10 +152,16 @@ class ModelClassifier:
     async def _asked(
         self, context: SegmentContext, evidence: Evidence, pictures: bool = True
     ) -> Finding:
-        sent = Sent()
-        if pictures and self._load_frame is not None:
-            sent = await asyncio.to_thread(frames_around, context, evidence, self._load_frame)
-            evidence = with_points(evidence, sent)
+        if not pictures or self._load_frame is None:
+            return await self._asked_with(context, evidence, Sent())
+        sent = await asyncio.to_thread(frames_around, context, evidence, self._load_frame)
+        finding = await self._asked_with(context, with_points(evidence, sent), sent)
+        if not (finding.too_long and sent.frames):
+            return finding
+        again = await self._asked_with(context, evidence, Sent())  # pictures are the first to go
+        return msgspec.structs.replace(again, usage=added(finding.usage, again.usage))
+
+    async def _asked_with(self, context: SegmentContext, evidence: Evidence, sent: Sent) -> Finding:
         prompt = self.prompt(context.suite)
         question = Question(
             system=prompt.one,
@@ -170,12 +180,15 @@ class ModelClassifier:
                 too_long=asked.too_long,
                 usage=asked.usage,
             )
-        samples, usage = asked.samples, asked.usage
+        samples, usage, lost = asked.samples, asked.usage, ""
         wanted = self.settings.configuration.get("votes", 0)
         if wanted > len(samples) and not asked.form.several:
-            drawn = await self.asker.sample(asked, sent.pictures(), read, wanted - len(samples))
-            samples, usage = (*samples, *drawn[0]), drawn[1]
-        return weighed(asked, samples, usage, context.suite)
+            drawn, usage, lost = await self.asker.sample(
+                asked, sent.pictures(), read, wanted - len(samples)
+            )
+            samples = (*samples, *drawn)
+        finding = weighed(asked, samples, usage, context.suite)
+        return msgspec.structs.replace(finding, reason=lost)
 
 
 def _read(text: str, suite: Suite, evidence: Evidence) -> Answer | Unusable:
