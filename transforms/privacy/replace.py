@@ -49,6 +49,7 @@ _SURROGATES = (
 )
 _NAMES = frozenset(name.lower() for name in FIRST_NAMES + LAST_NAMES + PLACES)
 _WORD = re.compile(r"[^\W\d_]+")
+_GROUPED = re.compile(r"[\d \-./]+")
 
 
 def is_replacement(value: str) -> bool:
@@ -119,7 +120,7 @@ class Replacer:
             case "SSN":
                 return _shaped(value, f"000{pick % 10**6:06d}")
             case "CARD":
-                return _shaped(value, f"9999{pick % 10**15:015d}")
+                return _shaped(value, f"9999{pick % 10**12:012d}")
             case "IBAN":
                 return f"XX00{pick % 10**14:014d}"
             case "IP" if ":" in value:
@@ -181,7 +182,8 @@ class Replacer:
 
 
 def _shaped(value: str, digits: str) -> str:
-    """Digits in the grouping of the value they stand for."""
+    """Digits in the grouping of the number they stand for; plain where it is not only a number."""
+    if _GROUPED.fullmatch(value) is None or sum(map(str.isdigit, value)) < 9:
+        return digits
     source = iter(digits)
-    shaped = "".join(next(source, "0") if char.isdigit() else char for char in value)
-    return shaped if sum(char.isdigit() for char in value) >= 9 else digits[:9]
+    return "".join(next(source, "0") if char.isdigit() else char for char in value)

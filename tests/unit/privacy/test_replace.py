@@ -65,3 +65,11 @@ def test_digits_keep_their_grouping():
 def test_apply_replaces_from_the_left():
     spans = [Span(0, 1, "EMAIL"), Span(2, 3, "IP")]
     assert Replacer("redacted", b"k").apply("a-b-c", spans) == "<REDACTED>-<REDACTED>-c"
+
+
+def test_only_a_number_keeps_its_form():
+    replacer = Replacer("surrogate", b"k" * 32)
+    for value, entity in (("621-45-3809 Jane Doe", "SSN"), ("4111 1111 1111 1111 x", "CARD")):
+        made = replacer.replacement(value, entity)
+        assert made.isdigit() and is_replacement(made)
+    assert is_replacement(replacer.replacement("123", "CARD"))
