@@ -69,15 +69,13 @@ def rewrite_nested(value: Any, rules: KeyRules, to: Rewriter, key: str = "", dep
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, dict):
-        if _is_pair(value):
-            name = "name" if "name" in value else "key"
-            new = rewrite_nested(value["value"], rules, to, str(value[name]), depth + 1)
-            return {**value, "value": new}
+        name = _name_of_pair(value)
         made: dict[Any, Any] = {}
         for old, inner in value.items():
-            made[_rewrite_key(old, made, to)] = rewrite_nested(
-                inner, rules, to, str(old), depth + 1
-            )
+            under = str(old)
+            if name is not None and old in ("value", name):  # what names a value is a key itself
+                under = value[name] if old == "value" else ""
+            made[_rewrite_key(old, made, to)] = rewrite_nested(inner, rules, to, under, depth + 1)
         return made
     if isinstance(value, list | tuple):
         return [rewrite_nested(item, rules, to, key, depth + 1) for item in value]
@@ -93,22 +91,29 @@ def is_data_key(key: str) -> bool:
 
 def _rewrite_key(key: Any, taken: dict[Any, Any], to: Rewriter) -> Any:
     """A key without what is sensitive in it; one that is taken by then gets a number."""
-    if not isinstance(key, str) or not is_data_key(key):
+    if not isinstance(key, str):
         return key
-    new = to.value(key, "code" if key.isascii() and " " not in key else "ui")
+    new = _said_key(key, to)
     if new == key or new not in taken:
         return new
     return f"{new} {len(taken)}"
 
 
-def _is_pair(value: dict) -> bool:
-    """Whether a mapping is one entry of a list of fields: {"name": …, "value": …}."""
-    return (
+def _said_key(key: str, to: Rewriter) -> str:
+    if not is_data_key(key):
+        return key
+    return to.value(key, "code" if key.isascii() and " " not in key else "ui")
+
+
+def _name_of_pair(value: dict) -> str | None:
+    """What names the value of one entry of a list of fields: {"name": …, "value": …}."""
+    name = "name" if "name" in value else "key"
+    is_pair = (
         len(value) <= 4
-        and "value" in value
-        and isinstance(value.get("name", value.get("key")), str)
-        and isinstance(value["value"], str | int | float)
+        and isinstance(value.get("value"), str | int | float)
+        and isinstance(value.get(name), str)
     )
+    return name if is_pair else None
 
 
 def _rewrite_value(text: str, rules: KeyRules, to: Rewriter, key: str, depth: int) -> str:
@@ -135,53 +140,88 @@ def kind_of_value(text: str, key: str) -> str:
     return "prose"
 
 
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+"""What begins an escaped half of a character; one without its other half can't be written."""
+
+
 def rewrite_json(text: str, rules: KeyRules, to: Rewriter, depth: int = 0) -> str | None:
     """Rewrites a JSON text; None when it is none. Unchanged values leave it as it was written."""
+    repeats: list[str] = []
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            repeats.append(text)
+        return made
+
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=mapping)
+        if _HALF_CHARACTER.search(text):
+            whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+            value = json.loads(whole)
     except (ValueError, RecursionError):
         return None
     new = rewrite_nested(value, rules, to, depth=depth)
-    if new == value:
+    if new == value and not repeats:  # of a key that repeats only the last value was searched
         return text
     return json.dumps(new, ensure_ascii=False, separators=(",", ":"))
 
 
 def rewrite_form(text: str, rules: KeyRules, to: Rewriter) -> str:
-    """Rewrites ``a=1&b=2``, values decoded and encoded again where they changed."""
+    """Rewrites ``a=1&b=2``, keys and values decoded, and encoded again where they changed."""
     parts = []
     for pair in text.split("&"):
         key, sign, raw = pair.partition("=")
-        value = unquote_plus(raw)
-        new = _rewrite_value(value, rules, to, unquote_plus(key), 0)
-        if new != value:
-            raw = new if new.startswith("<") else quote_plus(new)
-        parts.append(f"{key}{sign}{raw}")
+        name, value = unquote_plus(key), unquote_plus(raw)
+        said = _said_key(name, to) if sign else _rewrite_value(name, rules, to, "", 0)
+        new = _rewrite_value(value, rules, to, name, 0)
+        parts.append(f"{_form_text(key, name, said)}{sign}{_form_text(raw, value, new)}")
     return "&".join(parts)
 
 
-_PART = re.compile(
-    r"(?P<head>content-disposition:[^\r\n]*?\bname=\"(?P<name>[^\"]*)\"[^\r\n]*(?:\r?\n[^\r\n]+)*"
-    r"\r?\n\r?\n)(?P<value>.*?)(?=\r?\n--|\Z)",
-    re.IGNORECASE | re.DOTALL,
+def _form_text(raw: str, old: str, new: str) -> str:
+    if new == old:
+        return raw
+    return new if new.startswith("<") else quote_plus(new)
+
+
+_BOUNDARY = re.compile(r"\bboundary=(?:\"([^\"]+)\"|([^\s;\"]+))", re.IGNORECASE)
+_PART_HEAD = re.compile(r"(?:\r?\n[^\r\n]+)*\r?\n\r?\n")
+_NAMED = re.compile(
+    r"(?P<sign>\b(?P<file>file)?name\*?=\"?)(?P<said>(?<=\")[^\"\r\n]*|[^\s;\"]+)", re.IGNORECASE
 )
 
 
-def rewrite_multipart(text: str, rules: KeyRules, to: Rewriter) -> str:
-    """Rewrites the parts of ``multipart/form-data`` by their names."""
+def rewrite_multipart(text: str, mime: str, rules: KeyRules, to: Rewriter) -> str:
+    """Rewrites the parts of ``multipart/form-data`` by their names; what has none is code."""
+    given = _BOUNDARY.search(mime)
+    boundary = (given[1] or given[2]) if given else text.strip().partition("\n")[0].strip()[2:]
+    border = re.compile(rf"((?:\A|\r?\n)--{re.escape(boundary)}(?:--)?[ \t]*(?=\r?\n|\Z))")
+    pieces = border.split(text)
+    pieces[::2] = [_rewrite_part(piece, rules, to) for piece in pieces[::2]]
+    return "".join(pieces)
 
-    def part(match: re.Match[str]) -> str:
-        value = match["value"]
-        new = _rewrite_value(value, rules, to, match["name"], 0)
-        return match["head"] + new
 
-    head_done = re.sub(
-        r'(\bfilename=")([^"]*)(")',
-        lambda m: m[1] + to.value(m[2], "path") + m[3],
-        text,
-        flags=re.IGNORECASE,
-    )
-    return _PART.sub(part, head_done)
+def _rewrite_part(part: str, rules: KeyRules, to: Rewriter) -> str:
+    head = _PART_HEAD.match(part)
+    if head is None:
+        return to.value(part, "code") if part.strip() else part
+    name = next((m["said"] for m in _NAMED.finditer(head[0]) if not m["file"]), "")
+    rest = part[head.end() :]
+    said = _rewrite_value(rest, rules, to, name, 0) if name else rest and to.value(rest, "code")
+    return "\n".join(_rewrite_head(line, to) for line in head[0].split("\n")) + said
+
+
+def _rewrite_head(line: str, to: Rewriter) -> str:
+    def said(match: re.Match[str]) -> str:
+        text = match["said"]
+        if match["file"]:
+            return match["sign"] + to.value(text, "url" if "%" in text else "path")
+        return match["sign"] + _said_key(text, to)
+
+    if _NAMED.search(line):
+        return _NAMED.sub(said, line)
+    return to.value(line, "code") if line.strip() else line
 
 
 _CELL = re.compile(r'(?P<lead>\A|[,;\t])(?P<value>"(?:[^"]|"")*"|[^,;\t"]*)')
@@ -212,7 +252,7 @@ def rewrite_body(text: str | None, mime: str | None, rules: KeyRules, to: Rewrit
     """Rewrites a request's or response's body by its type; one cut off is searched as code."""
     if not text:
         return text
-    mime = (mime or "").lower()
+    given, mime = mime or "", (mime or "").lower()
     stripped = text.lstrip("\ufeff \t\r\n")
     if "json" in mime or stripped[:1] in ("{", "["):
         new = rewrite_json(text, rules, to)
@@ -228,8 +268,8 @@ def rewrite_body(text: str | None, mime: str | None, rules: KeyRules, to: Rewrit
         new = rewrite_table(text, rules, to)
         if new is not None:
             return new
-    if "multipart/form-data" in mime:
-        return rewrite_multipart(text, rules, to)
+    if mime.startswith("multipart/"):
+        return rewrite_multipart(text, given, rules, to)
     if "urlencoded" in mime or re.fullmatch(
         r"[\w.\-%\[\]+]+=[^\s&]*(?:&[\w.\-%\[\]+]+=[^\s&]*)*", text
     ):
