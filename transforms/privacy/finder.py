@@ -28,7 +28,8 @@ import regex
 from schemas.findings import Span
 from transforms.privacy import numbers
 from transforms.privacy.config import OwnPattern, ScrubberConfig
-from transforms.privacy.escapes import as_written, unescaped
+from transforms.privacy.encoded import find_encoded
+from transforms.privacy.escapes import as_written, is_escaped, unescaped
 from transforms.privacy.fields import FieldRules
 from transforms.privacy.folding import ascii_width, folded, plain, without_invisible
 from transforms.privacy.keyed_code import find_keyed
@@ -37,11 +38,18 @@ from transforms.privacy.patterns import EMAIL, PresidioPatterns, PresidioTimeout
 from transforms.privacy.personal_facts import find_personal_facts
 from transforms.privacy.secrets import find_secrets
 from transforms.privacy.spans import mapped, merged, shifted, without_doubtful
-from transforms.privacy.urls import EMBEDDED, url_parts
+from transforms.privacy.urls import EMBEDDED, in_url, url_parts
 from transforms.privacy.usernames import find_profiles, find_user_names
 from transforms.privacy.values import ValueIndex
 
 KINDS = frozenset("prose title key typing ui url path code id split ocr".split())
+
+UNREAD = "unread"
+"""Origin of a span that stands for a text which could not be searched to its end."""
+_SAID_AS_IT_IS = frozenset("id typing split ocr".split())
+"""Kinds of text in which nothing is written in Base64."""
+_PARTS_OF_URLS = frozenset(("url", "path"))
+"""Kinds of what `url_parts` yields, which has taken apart what lies inside already."""
 
 _OVERLAP = 256
 """Characters that two pieces of a huge text share, so that nothing is cut in two."""
@@ -135,7 +143,7 @@ class TextFinder:
             spans = self._in_text(seen, "id") + self._own_patterns(seen)
             spans += numbers.find_numbers(seen, "code")
         except (PresidioTimeout, TimeoutError):
-            return [Span(0, len(text), "SECRET", "pattern")]
+            return [_all_of(text)]
         return self._kept(text, spans if origin is None else mapped(spans, origin))
 
     def _remember(self, kind: str, text: str, spans: tuple[Span, ...]) -> None:
@@ -175,12 +183,12 @@ class TextFinder:
             (number, part)
             for number, piece in enumerate(pieces)
             for part in url_parts(piece)
-            if part.kind != "userinfo" and any(c.isalpha() for c in part.text)
+            if part.kind not in ("userinfo", "host") and any(c.isalpha() for c in part.text)
         ]
         said = self.names.find_many([part.text for _, part in parts], ["path"] * len(parts))
         spans: list[list[Span]] = [[] for _ in pieces]
         for (number, part), names in zip(parts, said):
-            spans[number] += _written(names, part)
+            spans[number] += in_url(names, part)
         return spans
 
     def _in_piece(self, text: str, kind: str) -> list[Span]:
@@ -189,16 +197,23 @@ class TextFinder:
         try:
             spans = self._in_url(seen) if kind == "url" else self._as_read(seen, kind)
         except (PresidioTimeout, TimeoutError):
-            return [Span(0, len(text), "SECRET", "pattern")] if text else []
+            return [_all_of(text)]
         return spans if origin is None else mapped(spans, origin)
 
     def _as_read(self, text: str, kind: str) -> list[Span]:
-        """Spans of a text as it is written and as it reads, its escapes undone."""
+        """Spans of a text as it is written and as it reads, its escapes and Base64 undone."""
         spans = self._in_text(text, kind)
         read = unescaped(text)
         if read is not None:
+            if is_escaped(read[0]):
+                return [_all_of(text)]
             spans += as_written(self._in_text(read[0], kind), read[1])
+        if kind not in _SAID_AS_IT_IS:
+            spans += find_encoded(text, self._in_decoded)
         return spans
+
+    def _in_decoded(self, text: str) -> list[Span]:
+        return self._in_text(plain(text), "code" if text[:1] in "{[<" else "prose")
 
     def _in_text(self, text: str, kind: str) -> list[Span]:
         spans = [] if kind == "id" else self._own_patterns(text)
@@ -225,7 +240,7 @@ class TextFinder:
             spans += find_personal_facts(text)
         if kind == "ocr":
             spans += find_misread(text)
-        if "%" in text or "://" in text:
+        if kind not in _PARTS_OF_URLS and ("%" in text or "://" in text):
             for match in EMBEDDED.finditer(text):
                 spans += shifted(self._in_url(match.group()), match.start())
         if kind == "code":
@@ -260,21 +275,27 @@ class TextFinder:
                 entity = "SECRET" if ":" in part.text else "USERNAME"
             if entity is not None and part.text:
                 whole = [Span(0, len(part.text), entity, "field")]
-                spans += _written(whole, part)
+                spans += in_url(whole, part)
                 continue
             if len(part.text) < 3:
                 continue
-            # A segment with blanks is something that was said, and no identifier.
-            kind = "url" if part.kind == "segment" and " " not in part.text else "path"
-            inner = (
-                self._in_url(part.text)
-                if "://" in part.text[:12]
-                else self._as_read(plain(part.text), kind)
-            )
-            if part.text[:1] in "{[":
-                inner = [*inner, *find_keyed(part.text, self.fields)]
-            spans += _written(inner, part)
+            if part.kind == "host":
+                inner = self._in_host(part.text)
+            else:
+                # A segment with blanks is something that was said, and no identifier.
+                kind = "url" if part.kind == "segment" and " " not in part.text else "path"
+                inner = self._as_read(plain(part.text), kind)
+                if "://" in part.text[:12]:
+                    inner += find_profiles(part.text)
+                if part.text[:1] in "{[":
+                    inner += find_keyed(part.text, self.fields)
+            spans += in_url(inner, part)
         return spans
+
+    def _in_host(self, host: str) -> list[Span]:
+        """A host is public, but for addresses of machines and values that are always redacted."""
+        addresses = numbers.find_addresses_of_machines(host, "url")
+        return [*addresses, *self._denied.find(host)]
 
     def _own_patterns(self, text: str) -> list[Span]:
         spans = []
@@ -292,10 +313,15 @@ class TextFinder:
             without_doubtful(
                 span
                 for span in spans
-                if span.entity in config.entities
+                if (span.entity in config.entities or span.origin == UNREAD)
                 and text[span.start : span.end].strip(" .,;:").casefold() not in config.allow
             )
         )
+
+
+def _all_of(text: str) -> Span:
+    """Closes a text that could not be searched, whatever is switched on."""
+    return Span(0, len(text), "SECRET", UNREAD)
 
 
 def load_names(config: ScrubberConfig) -> NameSource | None:
@@ -305,21 +331,6 @@ def load_names(config: ScrubberConfig) -> NameSource | None:
     from transforms.privacy.names import NameFinder
 
     return NameFinder(config)
-
-
-def _written(spans: Iterable[Span], part) -> list[Span]:
-    """Spans of a decoded part as spans of the URL it is written in."""
-    return [
-        Span(
-            part.origin[s.start],
-            part.origin[s.end - 1] + part.length[s.end - 1],
-            s.entity,
-            s.origin,
-            s.score,
-        )
-        for s in spans
-        if s.end > s.start
-    ]
 
 
 def _is_near(pattern: OwnPattern, text: str, start: int) -> bool:

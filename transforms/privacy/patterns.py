@@ -120,6 +120,40 @@ class PatternGate:
         return hit
 
 
+class LiteralGate:
+    """Says which of many texts occur in another one, looking for all of them at once."""
+
+    def __init__(self, literals: Iterable[str]) -> None:
+        self.literals = list(literals)
+        self.database: Any = None
+        try:
+            import hyperscan
+        except ImportError:
+            return
+        self.database = hyperscan.Database()
+        self.database.compile(
+            expressions=[
+                b"".join(b"\\x%02x" % byte for byte in literal.encode("utf-8", "replace")[:64])
+                for literal in self.literals
+            ],
+            ids=list(range(len(self.literals))),
+            elements=len(self.literals),
+            flags=[hyperscan.HS_FLAG_SINGLEMATCH] * len(self.literals),
+        )
+        self.database.scratch = hyperscan.Scratch(self.database)
+
+    def occurring(self, text: str) -> list[str]:
+        """Returns the literals that may occur in a text: their first 64 bytes do."""
+        if self.database is None:
+            return self.literals
+        hit: set[int] = set()
+        self.database.scan(
+            text.encode("utf-8", "replace"),
+            match_event_handler=lambda number, *_: hit.add(number),
+        )
+        return [self.literals[number] for number in sorted(hit)]
+
+
 @functools.lru_cache(8)
 def shared_gate(sets: tuple[tuple[str, ...], ...]) -> PatternGate:
     """Returns the gate of some sets of expressions; compiling takes half a second."""

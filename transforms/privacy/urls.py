@@ -1,14 +1,16 @@
 """URLs taken apart without losing offsets, so that only values in them are replaced.
 
-The host, the names of query parameters and the structure stay; user info, path segments, query
+The names of query parameters and the structure stay; user info, host, path segments, query
 values and the fragment are decoded, searched, and what is found is mapped back to the encoded text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from schemas.findings import Span
 
 EMBEDDED = re.compile(
     r"\b(?:https?|ftp|wss?|mailto|file)://?[^\s<>\"'`|\\^{}]+|\bmailto:[^\s<>\"']+"
@@ -25,7 +27,7 @@ _SEGMENT = re.compile(r"[^/]+")
 _NESTED = re.compile(
     r"%[0-9A-Fa-f]{2}|://|\A/[^\s?]*\?|\A[\w.\-\[\]]+=[^&\s]*(?:&|\Z)|[&?][\w.\-]+="
 )
-MAX_DEPTH = 4
+MAX_DEPTH = 8
 """How often URLs are looked for inside URLs."""
 
 
@@ -33,7 +35,7 @@ class UrlPart(NamedTuple):
     """One value of a URL: what it says, and where each of its characters starts."""
 
     kind: str
-    """userinfo, segment, value (of a query or fragment parameter) or fragment."""
+    """userinfo, host (with its port), segment or value (of a query or fragment parameter)."""
     key: str
     """Name of the parameter; empty for other parts."""
     text: str
@@ -92,7 +94,7 @@ def url_parts(url: str, depth: int = MAX_DEPTH) -> Iterator[UrlPart]:
     """
     for part in _parts_of(url):
         yield part
-        if depth and _NESTED.search(part.text):
+        if depth and part.kind != "host" and _NESTED.search(part.text):
             for inner in url_parts(part.text, depth - 1):
                 if inner.text != part.text:
                     yield _inside(part, inner)
@@ -113,9 +115,13 @@ def _parts_of(url: str) -> Iterator[UrlPart]:
     if match is None:  # pragma: no cover - the expression matches every text
         return
     authority = match["authority"]
-    if authority and "@" in authority:
-        start = match.start("authority")
-        yield _part("userinfo", "", url, start, start + authority.rindex("@"))
+    if authority:
+        start, end = match.span("authority")
+        host = start + authority.rfind("@") + 1
+        if host > start:
+            yield _part("userinfo", "", url, start, host - 1)
+        if host < end:
+            yield _part("host", "", url, host, end)
     start = match.start("path")
     for segment in _SEGMENT.finditer(match["path"] or ""):
         yield _part("segment", "", url, start + segment.start(), start + segment.end())
@@ -155,3 +161,18 @@ def _pairs(url: str, start: int, end: int) -> Iterator[UrlPart]:
 def _part(kind: str, key: str, url: str, start: int, end: int, plus: bool = False) -> UrlPart:
     text, origin, length = decoded(url[start:end], start, plus)
     return UrlPart(kind, key, text, origin, length)
+
+
+def in_url(spans: Iterable[Span], part: UrlPart) -> list[Span]:
+    """Returns spans of a decoded part as spans of the URL it is written in."""
+    return [
+        Span(
+            part.origin[s.start],
+            part.origin[s.end - 1] + part.length[s.end - 1],
+            s.entity,
+            s.origin,
+            s.score,
+        )
+        for s in spans
+        if s.end > s.start
+    ]

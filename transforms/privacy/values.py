@@ -12,12 +12,14 @@ import base64
 import html
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote, quote_plus
 
 from schemas.findings import Found, Span
 from transforms.privacy.entities import HIDDEN_ENTITIES, OTHER_PRIORITY, PRIORITY
 from transforms.privacy.folding import folded
+from transforms.privacy.patterns import LiteralGate
 
 MIN_CHARS = 4
 """Shorter values are looked for in their own field only."""
@@ -26,6 +28,10 @@ MIN_INSIDE_CHARS = 8
 MIN_CLIPPED_CHARS = 6
 """At least as much of a value must stand at the end of a text to count as clipped."""
 MAX_CLIPPED_CHARS = 80
+FEW_VALUES = 32
+"""Up to so many are looked for one by one, more of them all at once."""
+MAX_ALIKE = 64
+"""Values that begin alike and are compared with the end of a text."""
 WINDOW_TOKENS = 6
 """Any so many tokens in a row of a longer value are searched for as well: it may be quoted."""
 
@@ -34,20 +40,24 @@ _BLANKS = re.compile(r" +")
 
 
 class ValueIndex:
-    """An index of values by their first token: one pass over a text finds all of them."""
+    """An index of values by one of their tokens: one pass over a text finds all of them."""
 
     def __init__(self, values: Iterable[tuple[str, str]]) -> None:
         """Takes (value, entity) pairs; of equal values the first one names the entity."""
         self._by_token: dict[str, list[tuple[str, int, str]]] = {}
         self._inside: dict[str, str] = {}
-        self._clipped: dict[str, str] = {}
-        self._longest = 0
+        self._starts: list[tuple[str, int, int, str]] = []
+        """(needle, rank, how much of it counts as clipped, entity), sorted: looked up by what a
+        text ends in."""
         seen: set[str] = set()
         for value, entity in values:
             for form in _forms(value, entity):
                 self._add(form, entity, seen)
         for entries in self._by_token.values():
             entries.sort(key=lambda entry: -len(entry[0]))
+        self._starts.sort()
+        self._longest = max((len(needle) for needle, *_ in self._starts), default=0)
+        self._gate = LiteralGate(self._inside) if len(self._inside) > FEW_VALUES else None
 
     def _add(self, value: str, entity: str, seen: set[str]) -> None:
         needle = _BLANKS.sub(" ", folded(value).strip())
@@ -63,13 +73,15 @@ class ValueIndex:
         if token is None or (hidden and len(needle) >= MIN_INSIDE_CHARS and not needle.isalpha()):
             self._inside[needle] = entity
         if token is not None:
+            if hidden and " " not in needle:  # secrets of one kind begin alike
+                token = max(TOKEN.finditer(needle), key=lambda found: len(found.group()))
             self._by_token.setdefault(token.group(), []).append((needle, token.start(), entity))
             self._add_windows(needle, entity, seen)
         first_word = needle.partition(" ")[0]
         least = max(MIN_CLIPPED_CHARS, len(first_word) + 2 if " " in needle else 0)
-        for end in range(least, min(len(needle), MAX_CLIPPED_CHARS)):
-            self._clipped.setdefault(needle[:end], entity)
-        self._longest = max(self._longest, min(len(needle), MAX_CLIPPED_CHARS))
+        if least < len(needle):
+            clipped = needle[:MAX_CLIPPED_CHARS]
+            self._starts.append((clipped, len(self._starts), least, entity))
 
     def _add_windows(self, needle: str, entity: str, seen: set[str]) -> None:
         tokens = [match.span() for match in TOKEN.finditer(needle)]
@@ -102,10 +114,11 @@ class ValueIndex:
                     spans.append(Span(token.start() - lead, end, entity, "value"))
                     done = end
                     break
-        for needle, entity in self._inside.items():
+        needles = self._inside if self._gate is None else self._gate.occurring(low)
+        for needle in needles:
             at = low.find(needle)
             while at >= 0:
-                spans.append(Span(at, at + len(needle), entity, "value"))
+                spans.append(Span(at, at + len(needle), self._inside[needle], "value"))
                 at = low.find(needle, at + len(needle))
         tail = self._clipped_tail(low)
         if tail is not None:
@@ -119,10 +132,23 @@ class ValueIndex:
         for token in TOKEN.finditer(low, start, end):
             if token.start() and low[token.start() - 1].isalnum():
                 continue
-            entity = self._clipped.get(low[token.start() : end])
+            entity = self._clipped(low[token.start() : end])
             if entity is not None:
                 return Span(token.start(), end, entity, "value")
         return None
+
+    def _clipped(self, tail: str) -> str | None:
+        """The entity of the first value that begins so and goes on."""
+        if len(tail) < MIN_CLIPPED_CHARS:
+            return None
+        best: tuple[int, str] | None = None
+        at = bisect_left(self._starts, (tail,))
+        for needle, rank, least, entity in self._starts[at : at + MAX_ALIKE]:
+            if not needle.startswith(tail):
+                break
+            if least <= len(tail) < len(needle) and (best is None or rank < best[0]):
+                best = rank, entity
+        return best[1] if best is not None else None
 
 
 def value_index(values: Sequence[Found]) -> ValueIndex:
@@ -147,7 +173,8 @@ def _forms(value: str, entity: str) -> list[str]:
     if entity in HIDDEN_ENTITIES and len(value) >= MIN_CHARS:
         data = value.encode("utf-8", "replace")
         forms += [quote(value, safe="", errors="replace"), quote_plus(value, errors="replace")]
-        forms += [quote(value, errors="replace"), html.escape(value), html.escape(value, False)]
+        forms += [quote(value, safe="!'()*", errors="replace"), quote(value, errors="replace")]
+        forms += [html.escape(value), html.escape(value, False)]
         forms += [json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
         if len(value) >= 6:
             forms += [

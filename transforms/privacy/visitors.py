@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from schemas.findings import Span
 from transforms.privacy.dom_pieces import MAX_CHARS, replaced_in_pieces, worth_a_search
+from transforms.privacy.encoded import find_encoded
 from transforms.privacy.escapes import as_written, unescaped
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded
@@ -15,7 +16,7 @@ from transforms.privacy.patterns import EMAIL
 from transforms.privacy.replace import Replacer
 from transforms.privacy.session_fields import SessionFields
 from transforms.privacy.spans import merged, shifted
-from transforms.privacy.urls import UrlPart, url_parts
+from transforms.privacy.urls import in_url, url_parts
 from transforms.privacy.values import ValueIndex
 
 _TITLE_PART = re.compile(r"[^\s–—|·•-](?:(?!\s[–—|·•-]\s).)*")
@@ -113,9 +114,11 @@ class Redactor:
             found += as_written(self.values.find(read[0]), read[1])
         if kind == "url" and ("%" in text or "+" in text):
             for part in url_parts(text):
-                found += _in_url(self.values.find(part.text), part)
+                found += in_url(self.values.find(part.text), part)
         if kind == "id":
             found += self.finder.find_certain(text)  # what the check after the fact would object to
+        else:
+            found += find_encoded(text, self.values.find)
         return [s for s in found if text[s.start : s.end].casefold() not in allowed]
 
     def _half(self, text: str) -> list[Span]:
@@ -128,9 +131,9 @@ class Redactor:
         for part in url_parts(text):
             entity = self.fields.of_key(part.key) if part.key else None
             if entity is not None and part.text:
-                found += _in_url([Span(0, len(part.text), entity, "field")], part)
+                found += in_url([Span(0, len(part.text), entity, "field")], part)
             elif part.kind == "value" and (half := self._half(part.text)):
-                found += _in_url(half, part)
+                found += in_url(half, part)
         return found
 
     def text(self, text: str, kind: str) -> str:
@@ -192,17 +195,3 @@ def without_own_names(text: str, spans: Sequence[Span], own_names: frozenset[str
 def entity_of_value(value: str, entity: str) -> str:
     """Returns EMAIL for an address that somebody signs in with, else the field's own entity."""
     return "EMAIL" if entity == "USERNAME" and EMAIL.fullmatch(value.strip()) else entity
-
-
-def _in_url(spans: Iterable[Span], part: UrlPart) -> list[Span]:
-    return [
-        Span(
-            part.origin[s.start],
-            part.origin[s.end - 1] + part.length[s.end - 1],
-            s.entity,
-            s.origin,
-            s.score,
-        )
-        for s in spans
-        if s.end > s.start
-    ]

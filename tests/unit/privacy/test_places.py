@@ -1,6 +1,9 @@
 """Places and spellings in which a value hides: each was a leak in a corpus of planted values."""
 
+import base64
+import dataclasses
 import json
+import time
 
 import msgspec
 import pytest
@@ -11,6 +14,7 @@ from tests.unit.privacy.conftest import NoNames
 from tests.unit.privacy.sessions import built, everything, typed
 from transforms.dom import parse_dom
 from transforms.privacy.dom_pieces import replaced_in_pieces
+from transforms.privacy.encoded import decoded
 from transforms.privacy.escapes import unescaped
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.lexicon import load_lexicon
@@ -401,3 +405,87 @@ def test_words_that_a_program_fetches_are_not_found_values(config):
     text = scrubber.redact(work, dom, found).dom["d.html"]
     assert all(said in text for said in words.values())
     assert not any(said in text for said in values.values())
+
+
+@pytest.mark.parametrize(
+    ("url", "hit"),
+    [
+        ("http://178.150.110.196:8080/x?y=1", {("178.150.110.196", "IP")}),
+        ("/in?next=http%3A%2F%2F178.150.110.196%2F", {("178.150.110.196", "IP")}),
+        ("http://[2a02:a452:40cc::9812]/x", {("2a02:a452:40cc::9812", "IP")}),
+        ("http://127.0.0.1:3000/x", set()),
+        ("https://james.smith.example/2024-05-01", set()),
+    ],
+)
+def test_hosts_are_searched_for_addresses_of_machines(found, config, url, hit):
+    assert found(url, "url") == hit
+    checker = OutputChecker(TextFinder(config, NoNames()))
+    assert hit or not checker.check(url, "events", "url")
+
+
+@pytest.mark.parametrize(
+    ("text", "hit"),
+    [
+        (r'{"note":"call\n621-45-3809\tnow', ("621-45-3809", "SSN")),
+        (r'{"a":"{\"b\":\"c\\n621-45-3809', ("621-45-3809", "SSN")),
+        (r'{"html":"<b>x<\/b>4539 1488 0343 6467', ("4539 1488 0343 6467", "CARD")),
+    ],
+)
+def test_escapes_of_cut_off_json(found, text, hit):
+    assert hit in found(text, "code")
+
+
+BASE64 = base64.b64encode(f'{{"who":"{EMAIL}","n":1}}'.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "run"),
+    [
+        (f'state: "{BASE64}"', "code", BASE64),
+        (f"data:text/plain;base64,{BASE64}", "prose", BASE64),
+        (f"/x?state={BASE64.rstrip('=')}&n=1", "url", BASE64.rstrip("=")),
+        (BASE64[:60], "prose", BASE64[:60]),
+    ],
+)
+def test_texts_in_base64(found, text, kind, run):
+    assert run in {value for value, _ in found(text, kind)}
+
+
+def test_known_values_in_base64(scrub):
+    token = base64.urlsafe_b64encode("aüser>:Kestrel-92x".encode()).decode()
+    secret = typed("Kestrel-92x", Target(tag="input", id="pw", input_type="password"))
+    noted = event(id="e999", additional_info={"note": f"sent {token}", "other": "Zm9v" * 8})
+    _, result = scrub(built([*secret, noted]))
+    assert result.events[0].additional_info == {"note": "sent <REDACTED>", "other": "Zm9v" * 8}
+
+
+def test_pictures_and_hashes_are_not_read():
+    picture = base64.b64encode(bytes(range(120, 256)) * 90).decode()
+    assert decoded(picture) is None and decoded("ab12" * 10) is None
+    assert decoded(base64.b64encode(("é" * 40).encode()).decode()[:50]) is not None
+    assert decoded("A" * 25) is None
+
+
+def test_a_text_that_takes_too_long_is_closed_whatever_is_switched_on(config):
+    class Slow(TextFinder):
+        def _in_text(self, text, kind):
+            raise TimeoutError
+
+    finder = Slow(dataclasses.replace(config, entities=frozenset(("EMAIL",))), NoNames())
+    assert finder.find("some text") == finder.find_certain("some text")
+    (span,) = finder.find("some text")
+    assert (span.start, span.end) == (0, 9)
+
+
+def test_what_nests_without_end_is_searched_in_time(found):
+    started = time.perf_counter()
+    assert found("http://a/?u=" * 40 + EMAIL, "url")
+    assert found("see " + "http://a/?u=" * 400 + EMAIL, "prose")
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("part", ["amp;", "#38;"])
+def test_escapes_that_nest_without_end_close_a_text(found, part):
+    text = "x &" + part * 1200 + "#64;"
+    assert found(text) == {(text, "SECRET")}
+    assert unescaped("&" + "amp;" * 6 + "lt;")[0] == "<"

@@ -1,3 +1,5 @@
+import time
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -71,3 +73,20 @@ def test_six_tokens_of_a_longer_value_are_found():
     text = "id2a02:a452:40cc:5821:12e5:2634:f39a:9812 or a452:40cc:5821"
     (span,) = index.find(text)
     assert text[span.start : span.end] == "a452:40cc:5821:12e5:2634:f39a"
+
+
+def test_what_javascript_encodes():
+    index = ValueIndex([("It's (a) b&c!", "PASSWORD")])
+    assert set(hits(index, "q=It's%20(a)%20b%26c!")) == {"It's%20(a)%20b%26c!"}
+
+
+def test_thousands_of_secrets_are_looked_for_at_once():
+    secrets = [(f"sk_live_{n:05d}{'k' * 60}{n}", "SECRET") for n in range(3000)]
+    text = f"see x{secrets[7][0]}y and {secrets[2999][0]}, " + "sk_live_0 " * 200 + "end"
+    started = time.perf_counter()
+    index = ValueIndex(secrets)
+    for _ in range(200):
+        found = hits(index, text)
+    assert set(found) == {secrets[7][0], secrets[2999][0]}
+    assert hits(index, f"ends in {secrets[5][0][:30]}…") == [secrets[5][0][:30]]
+    assert time.perf_counter() - started < 10
