@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.traces import Event
 from schemas.trajectories import ACTION_TYPES
+from transforms.key_names import MODIFIERS, chord, key_name
 from transforms.normalize.draft import Assembly, Draft, TabState
-from transforms.normalize.key_names import MODIFIERS, chord, key_name
 
 _NAMES: dict[str, str | None] = {
     **{name.replace("_", ""): name for name in ACTION_TYPES},

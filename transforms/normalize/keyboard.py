@@ -9,16 +9,7 @@ or Meta is always a press, except where AltGr or Option makes a character.
 from __future__ import annotations
 
 from schemas.traces import Event
-from transforms.normalize import fields
-from transforms.normalize.draft import (
-    SECOND_US,
-    Assembly,
-    Draft,
-    TabState,
-    field_key,
-    is_same_window,
-)
-from transforms.normalize.key_names import (
+from transforms.key_names import (
     COMMANDS,
     INPUT_METHOD,
     LOCKS,
@@ -27,6 +18,15 @@ from transforms.normalize.key_names import (
     is_text,
     key_of,
     latin_key,
+)
+from transforms.normalize import fields
+from transforms.normalize.draft import (
+    SECOND_US,
+    Assembly,
+    Draft,
+    TabState,
+    field_key,
+    is_same_window,
 )
 from transforms.normalize.typing_run import TENTATIVE, TypingRun
 

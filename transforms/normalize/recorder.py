@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from schemas.traces import Event, RecorderInfo
+from transforms.key_names import MODIFIERS, key_name, key_of
 from transforms.normalize.draft import SECOND_US
-from transforms.normalize.key_names import MODIFIERS, key_name, key_of
 
 HELD_US = 10 * SECOND_US
 """A key of the hotkey that went down longer ago than this is not held any more."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from schemas.findings import Span
 from schemas.traces import Event
 from transforms.privacy.focus import with_focused_fields
-from transforms.privacy.typed_text import Char, Editor, TypingRun, typed_char
+from transforms.privacy.typed_text import Char, Editor, TypingRun, pressed_key, typed_char
 
 TYPING = frozenset("keydown keyup input paste compositionstart compositionend".split())
 LEAVING = frozenset(
@@ -29,7 +29,7 @@ LEAVING = frozenset(
 )
 """Events after which the caret may be elsewhere."""
 
-ACTING_KEYS = frozenset("Enter Tab Escape NumpadEnter".split())
+ACTING_KEYS = frozenset("Enter Tab Escape".split())
 MODIFIERS = frozenset("Shift Control Alt Meta CapsLock AltGraph NumLock Fn".split())
 
 
@@ -84,7 +84,7 @@ def typing_runs(events: Sequence[Event]) -> list[TypingRun]:
         elif event.type == "keyup":
             down.discard(name)
             # Only a key whose keydown nobody recorded types anything by its keyup.
-            silent = released or len(event.key or "") != 1
+            silent = released or len(pressed_key(event)) != 1
             if editor is not None:
                 editor.echo = None
             if silent and (editor is None or identity != current):
@@ -99,9 +99,10 @@ def typing_runs(events: Sequence[Event]) -> list[TypingRun]:
             editor.key(number, event)
         editor.event(number, event)
         held[identity] = editor.run.chars
-        if event.type == "keydown" and event.key in ("Tab", "Enter", "NumpadEnter"):
+        key = pressed_key(event) if event.type == "keydown" else ""
+        if key in ("Tab", "Enter"):
             multiline = event.target is not None and event.target.tag == "textarea"
-            if not (multiline and event.key == "Enter"):
+            if not (multiline and key == "Enter"):
                 editor = None
     return runs
 
@@ -110,10 +111,11 @@ def _acts(event: Event) -> bool:
     """Whether a typing event does something that may be told: submits, leaves, a shortcut."""
     if event.type not in ("keydown", "keyup"):
         return False
-    if event.key in ACTING_KEYS:
+    key = pressed_key(event)
+    if key in ACTING_KEYS:
         return True
     chord = {"Control", "Meta"} & set(event.modifiers)
-    return bool(chord) and "Alt" not in event.modifiers and event.key not in MODIFIERS
+    return bool(chord) and "Alt" not in event.modifiers and key not in MODIFIERS
 
 
 def mask_runs(
@@ -199,7 +201,7 @@ def _with_keyups(events: Sequence[Event], run: Sequence[int], within: list[int])
         if (
             events[started].type in ("input", "unknown")
             and event.type == "keydown"
-            and len(event.key or "") == 1
+            and len(pressed_key(event)) == 1
         ):
             extra.append(number)
             break
@@ -210,7 +212,7 @@ def _echoes(last: Event, event: Event) -> bool:
     """Whether an event right after the one that wrote a character may tell it again."""
     if last.type not in ("keydown", "unknown"):
         return False
-    char = last.key if last.type == "keydown" else typed_char(last)
+    char = pressed_key(last) if last.type == "keydown" else typed_char(last)
     return event.type == "input" or (event.type == "unknown" and typed_char(event) == char)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from schemas.traces import Event, Target
+from transforms.key_names import key_of
 
 MAX_RUN_CHARS = 20_000
 MAX_SNAPSHOTS = 40
@@ -35,16 +38,55 @@ class TypingRun:
         return "".join(char for char, _ in self.chars)
 
     def readings(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Every text the run went through that is worth a search, with its characters' events."""
+        """Every text the run went through that is worth a search, with its characters' events.
+
+        What the run wrote itself is one too: a field that was emptied in between holds no more.
+        """
         seen: dict[str, tuple[int, ...]] = {}
+        first = self.events[0] if self.events else 0
         for snapshot in (*self.snapshots, tuple(self.chars)):
-            text = "".join(char for char, _ in snapshot)
-            if text:
-                seen.setdefault(text, tuple(number for _, number in snapshot))
+            own = tuple(char for char in snapshot if char[1] >= first)
+            for chars in (snapshot, own) if len(own) < len(snapshot) else (snapshot,):
+                text = "".join(char for char, _ in chars)
+                if text:
+                    seen.setdefault(text, tuple(number for _, number in chars))
         return list(seen.items())
 
 
 _CHAR_NAMES = frozenset("data char character chars key keychar text value symbol".split())
+_NUMBER_NAMES = frozenset("charcode keycode which".split())
+_NUMBERED_KEYS = {
+    **{n: f"Digit{chr(n)}" for n in range(48, 58)},
+    **{n: f"Key{chr(n)}" for n in range(65, 91)},
+    **{n: f"Numpad{n - 96}" for n in range(96, 106)},
+    **dict(
+        zip(
+            (8, 9, 13, 27, 32, 35, 36, 37, 39, 46, 106, 107, 109, 110, 111),
+            """Backspace Tab Enter Escape Space End Home ArrowLeft ArrowRight Delete NumpadMultiply
+            NumpadAdd NumpadSubtract NumpadDecimal NumpadDivide""".split(),
+        )
+    ),
+    **dict(
+        zip(
+            (186, 187, 188, 189, 190, 191, 192, 219, 220, 221, 222),
+            """Semicolon Equal Comma Minus Period Slash Backquote BracketLeft Backslash BracketRight
+            Quote""".split(),
+        )
+    ),
+}
+"""Legacy key codes (UI Events, appendix A) → ``code``."""
+
+
+def pressed_key(event: Event) -> str:
+    """The key of an event by its name, its place or its number; empty when nothing tells it."""
+    named = key_of(event)
+    if named:
+        return named
+    numbers = _numbers(event)
+    if numbers.get("charcode"):
+        return _printable(numbers["charcode"])
+    code = _NUMBERED_KEYS.get(numbers.get("keycode") or numbers.get("which") or 0)
+    return key_of(msgspec.structs.replace(event, code=code)) if code else ""
 
 
 def typed_char(event: Event) -> str | None:
@@ -52,7 +94,23 @@ def typed_char(event: Event) -> str | None:
     given = [event.key, event.text, event.value]
     for said in (event.extra, event.additional_info):
         given += [v for k, v in said.items() if k.lower() in _CHAR_NAMES and isinstance(v, str)]
+    given += map(_printable, _numbers(event).values())  # of a keypress all numbers are characters
+    given.append(key_of(event))
     return next((v for v in given if v is not None and len(v) == 1), None)
+
+
+def _numbers(event: Event) -> dict[str, int]:
+    return {
+        key.lower(): value
+        for said in (event.extra, event.additional_info)
+        for key, value in said.items()
+        if type(value) is int and key.lower() in _NUMBER_NAMES
+    }
+
+
+def _printable(number: int) -> str:
+    char = chr(number) if 0 < number < 0x110000 else ""
+    return char if char.isprintable() else ""
 
 
 class Editor:
@@ -70,8 +128,7 @@ class Editor:
 
     def key(self, number: int, event: Event) -> None:
         """Does what a key that goes down does to the text."""
-        key = event.key or ""
-        key = " " if key in ("Space", "Spacebar") else key
+        key = pressed_key(event)
         chord = ("Control" in event.modifiers or "Meta" in event.modifiers) and not (
             "Alt" in event.modifiers and len(key) == 1
         )

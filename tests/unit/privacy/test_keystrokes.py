@@ -201,3 +201,37 @@ def test_tab_leads_from_who_signs_in_to_the_password(window, password):
     name, secret = typing_runs(in_order(*steps, window=window))
     assert (name.text, secret.text) == ("jo", "xy")
     assert getattr(secret.target, "input_type", None) == password
+
+
+def test_what_a_run_wrote_itself_is_a_reading():
+    _, second = typing_runs(events_of(*"hi", "Enter", *"621"))
+    assert [text for text, _ in second.readings()] == ["hi621", "621"]
+    assert second.readings()[1][1] == (3, 4, 5)
+
+
+CODES = {"h": "KeyH", "I": "KeyI", "9": "Digit9", "-": "Minus", " ": "Space"}
+NUMBERS = {"h": 72, "I": 73, "9": 57, "-": 189, " ": 32}
+SILENT = {
+    "code": ("keydown", lambda c: {"code": CODES[c]}),
+    "keyCode": ("keydown", lambda c: {"extra": {"keyCode": NUMBERS[c], "charCode": 0}}),
+    "which": ("keydown", lambda c: {"additional_info": {"which": NUMBERS[c]}}),
+    "keyup": ("keyup", lambda c: {"extra": {"keyCode": NUMBERS[c]}}),
+    "keypress": ("unknown", lambda c: {"extra": {"charCode": ord(c), "which": ord(c)}}),
+    "code of no known type": ("unknown", lambda c: {"code": CODES[c]}),
+}
+
+
+@pytest.mark.parametrize("shape", SILENT)
+def test_keys_that_are_told_by_place_or_number(shape):
+    type, fields = SILENT[shape]
+    steps = [
+        (type, {"target": FIELD, **fields(c), "modifiers": ("Shift",) if c == "I" else ()})
+        for c in "hI 9-"
+    ]
+    (run,) = typing_runs(in_order(*steps))
+    assert run.text == "hI 9-"
+
+
+def test_keys_by_number_act_too():
+    steps = [("keydown", {"target": FIELD, "extra": {"keyCode": n}}) for n in (65, 66, 8, 13, 67)]
+    assert [run.text for run in typing_runs(in_order(*steps))] == ["a", "ac"]
