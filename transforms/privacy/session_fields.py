@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from schemas.traces import Event, Target
@@ -14,6 +15,7 @@ from transforms.privacy.fields import (
     field_keys,
     readable,
 )
+from transforms.privacy.words import INTERFACE_WORDS
 
 STATIC_ROLES = frozenset(
     """button tab menuitem menuitemcheckbox menuitemradio checkbox radio switch columnheader
@@ -24,6 +26,12 @@ STATIC_TAGS = frozenset("button label th legend summary".split())
 
 ANYWHERE = "*"
 """Stands for the page where a snapshot does not say which it is of."""
+
+_GENERATED = re.compile(r"[:«_]r\w*[:»_]|(?=\D*\d)[0-9a-f\-]{6,}")
+_PARTS = frozenset(
+    "input textbox textarea control element ctl ctrl mui ember react radix headlessui".split()
+)
+"""What libraries put into the ids they make."""
 
 
 class SessionFields:
@@ -64,7 +72,7 @@ class SessionFields:
             if entity in HIDDEN_ENTITIES and kind in ("id", "selector"):
                 self._known.setdefault((ANYWHERE, kind, value), entity)
         for name in (target.id, target.name):
-            if name and len(name) >= 3:
+            if name and is_telling_name(name):
                 self._names.setdefault(readable(name), entity)
 
     def of_target(self, target: Target | None, url: str | None, tab: str | None) -> str | None:
@@ -133,3 +141,15 @@ def is_editable(tag: str | None, role: str | None, input_type: str | None) -> bo
 def is_static(tag: str | None, role: str | None) -> bool:
     """Whether an element's text is the program's own (a button, a label, a column's head)."""
     return (role or "").lower() in STATIC_ROLES or (tag or "").lower() in STATIC_TAGS
+
+
+def is_telling_name(name: str) -> bool:
+    """Whether a field's id or name means the same wherever it stands as a key.
+
+    Words of every interface (``name``, ``email-subject``) do not, nor ids that a library counts
+    (``:r1:``, ``input-12``).
+    """
+    if _GENERATED.fullmatch(name):
+        return False
+    words = [word.rstrip("0123456789") for word in readable(name).split() if len(word) >= 3]
+    return any(word and word not in INTERFACE_WORDS and word not in _PARTS for word in words)
