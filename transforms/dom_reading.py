@@ -290,6 +290,8 @@ def _node(fields: Mapping[str, Any], tag: str | None, as_html: bool) -> DomNode:
             tag = tag.lower()
     if tag not in ("input", "button"):
         input_type = None
+    if any((_string(fields.get(said)) or "").lower() == "true" for said in _SAYS_PASSWORD):
+        input_type = "password"
     name = _string(fields.get("aria_label"))
     attributes = {}
     if as_html:
@@ -322,3 +324,5 @@ def _node(fields: Mapping[str, Any], tag: str | None, as_html: bool) -> DomNode:
 
 
 _KEPT = frozenset(KEPT_ATTRIBUTES)
+_SAYS_PASSWORD = ("password", "ispassword")
+"""Flags of Android and of UI Automation: what is typed there is not shown."""

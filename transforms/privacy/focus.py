@@ -1,18 +1,26 @@
-"""Which field has the focus, for recorders that tell it of clicks but not of keys."""
+"""Which field has the focus, for recorders that tell it of few events or of none.
+
+Trajectories name an element of their snapshot, or a point in it; others tell the target of clicks
+but not of keys.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from schemas.traces import Event, Target
+from schemas.trajectories import Step
+from transforms.dom import DomNode, DomTree
 from transforms.privacy.session_fields import is_editable
+from transforms.privacy.typed_text import pressed_key
 
 TYPED = frozenset("keydown keyup input paste compositionstart compositionend unknown".split())
 _POINTED = frozenset("mousedown click dblclick touchstart focus".split())
 _LEFT = frozenset("blur submit navigation tabswitch".split())
+_TYPING_ACTIONS = frozenset(("type", "press", "paste"))
 
 _SIGN_IN = re.compile(
     r"\b(?:log|sign)[ \-_]?(?:in|on)\b|\blogin\b|\bsignin\b|\bauth|anmeld|einlogg|connexion|"
@@ -21,6 +29,54 @@ _SIGN_IN = re.compile(
 )
 _WHO = re.compile(r"user|e-?mail|login|account|benutzer|utilisateur|usuario|konto", re.IGNORECASE)
 PASSWORD_FIELD = Target(tag="input", input_type="password")
+
+
+def seen_fields(
+    steps: Iterable[Step], events: Iterable[Event], dom: Mapping[str, DomTree]
+) -> dict[str, Target]:
+    """Event id → the field that the event went to, of actions of which only a snapshot tells it."""
+    points = {event.id: (event.x, event.y) for event in events}
+    fields: dict[str, Target] = {}
+    for step in steps:
+        action = step.action
+        if action.target is None and action.raw_event_ids:
+            # A trajectory's own point is where it typed; else keys come from anywhere.
+            given = "given" in action.flags
+            point = points.get(action.raw_event_ids[0]) if given else (action.x, action.y)
+            field = _field_of(step, point, dom.get(step.observation.dom or ""))
+            if field is not None:
+                fields.update(dict.fromkeys(action.raw_event_ids, field))
+    return fields
+
+
+def _field_of(
+    step: Step, point: tuple[float | None, float | None] | None, tree: DomTree | None
+) -> Target | None:
+    named, typed = step.element_id, step.action.type in _TYPING_ACTIONS
+    x, y = point or (None, None)
+    node = None
+    if tree is not None:
+        node = tree.by_id(named) if named else None
+        if node is None and x is not None and y is not None:
+            node = tree.hit_test(x, y) if not step.observation.stale else None
+        elif node is None and typed:
+            node = next((n for n in tree.iter() if n.attributes.get("focused") == "true"), None)
+    if node is not None:
+        return _target(node) if is_editable(node.tag, node.role, node.input_type) else None
+    return Target(tag="input", id=named) if typed and named else None
+
+
+def _target(node: DomNode) -> Target:
+    return Target(
+        tag=node.tag,
+        id=node.id,
+        name=node.attributes.get("form_name") or node.name,
+        role=node.role,
+        label=node.accessible_name,
+        input_type=node.input_type,
+        autocomplete=node.autocomplete,
+        bounds=node.bounds,
+    )
 
 
 def with_focused_fields(events: Sequence[Event]) -> Sequence[Event]:
@@ -45,7 +101,7 @@ def with_focused_fields(events: Sequence[Event]) -> Sequence[Event]:
         if focused is not None:
             made = list(events) if made is None else made
             made[number] = msgspec.structs.replace(event, target=focused)
-        if event.type == "keydown" and event.key == "Tab":
+        if event.type == "keydown" and pressed_key(event) == "Tab":
             to_password = focused is not None and _leads_to_password(focused, event)
             focused = PASSWORD_FIELD if to_password and "Shift" not in event.modifiers else None
     return events if made is None else made

@@ -22,8 +22,9 @@ from transforms.dom import DomTree, to_text
 from transforms.privacy import walk
 from transforms.privacy.config import ScrubberConfig
 from transforms.privacy.finder import TextFinder
+from transforms.privacy.focus import seen_fields
 from transforms.privacy.folding import folded, without_invisible
-from transforms.privacy.keystrokes import TYPING, MaskedRun, TypingRun, mask_runs, typing_runs
+from transforms.privacy.keystrokes import MaskedRun, TypingRun, mask_runs, typing_runs
 from transforms.privacy.lexicon import COMMON, NAMES, name_parts
 from transforms.privacy.replace import Replacer
 from transforms.privacy.session_fields import SessionFields
@@ -70,7 +71,7 @@ class SessionScrubber:
         """
         trace = _trace_of(work)
         self.finder.forget()
-        events = ordered_events(trace, work.dispositions)
+        work, events = self._placed(work, dom)
         fields = SessionFields(self.finder.fields, events, dom.values())
         runs = typing_runs(events)
         split = self._learn_split(runs, fields)
@@ -85,9 +86,9 @@ class SessionScrubber:
             for end in range(1, min(len(text), MAX_PARTIAL_CHARS))
         }
         for (value, entity), number in looker.wholes.items():
-            counts[f"field/{entity}"] += number
             sent = (value, entity) not in looker.said
             if value not in states and not (sent and is_caption(value, entity, self._is_common)):
+                counts[f"field/{entity}"] += number
                 self._add(found, value, entity, "field")
         for value in split:
             counts[f"typed/{value.entity}"] += 1
@@ -117,10 +118,31 @@ class SessionScrubber:
 
     def fields_of(self, work: SessionWork, dom: Mapping[str, DomTree]) -> SessionFields:
         """Returns what the fields of a session hold, boxes that share one value included."""
-        events = ordered_events(_trace_of(work), work.dispositions)
+        work, events = self._placed(work, dom)
         fields = SessionFields(self.finder.fields, events, dom.values())
         self._learn_split(typing_runs(events), fields)
         return fields
+
+    def _placed(
+        self, work: SessionWork, dom: Mapping[str, DomTree]
+    ) -> tuple[SessionWork, list[Event]]:
+        """The session and its events in order, with the fields that only snapshots tell of."""
+        trace = _trace_of(work)
+        seen = seen_fields(work.steps, trace.events, dom)
+        events = [
+            msgspec.structs.replace(event, target=seen[event.id])
+            if event.target is None and event.id in seen
+            else event
+            for event in ordered_events(trace, work.dispositions)
+        ]
+        steps = []
+        for step in work.steps:
+            target = next((seen[i] for i in step.action.raw_event_ids if i in seen), None)
+            if target is not None:
+                action = msgspec.structs.replace(step.action, target=target)
+                step = msgspec.structs.replace(step, action=action)
+            steps.append(step)
+        return msgspec.structs.replace(work, steps=tuple(steps)), events
 
     def _learn_split(self, runs: Sequence[TypingRun], fields: SessionFields) -> list[SplitValue]:
         """Finds values typed over several fields; each of the fields is known from then on."""
@@ -156,9 +178,7 @@ class SessionScrubber:
         files = dict.fromkeys([f.file for f in trace.frames] + [s.file for s in trace.dom])
         walk.look_at_files(files, looker)
         for event in events:
-            looker.typing = event.type in TYPING
             walk.walk_event(event, fields, looker)
-        looker.typing = False
         for request in trace.requests:
             walk.walk_request(request, fields, looker)
         for given in trace.given:
@@ -240,7 +260,7 @@ class SessionScrubber:
             values: what locating found in texts and pixels.
         """
         trace = _trace_of(work)
-        events = ordered_events(trace, work.dispositions)
+        work, events = self._placed(work, dom)
         fields = SessionFields(self.finder.fields, events, dom.values())
         runs = typing_runs(events)
         self._learn_split(runs, fields)
@@ -264,6 +284,7 @@ class SessionScrubber:
         survivor = {run.events[0]: run for run in masked}
         gone = {number for run in masked for number in run.events[1:]}
         session = walk.walk_session(trace.session, redactor)
+        bare = {event.id for event in trace.events if event.target is None}
         new_events: dict[str, Event] = {}
         requests, trees = {}, {}
         formats = {s.file: s.format for s in trace.dom}
@@ -275,7 +296,10 @@ class SessionScrubber:
                 run = survivor.get(number)
                 redactor.local = local.get(number, NO_VALUES)
                 event = walk.walk_event(_stripped(event) if run else event, fields, redactor)
-                new_events[event.id] = _masked(event, run, redactor) if run else event
+                event = _masked(event, run, redactor) if run else event
+                if event.id in bare:
+                    event = msgspec.structs.replace(event, target=None)
+                new_events[event.id] = event
             elif what == "request":
                 requests[item.id] = walk.walk_request(item, fields, redactor)
             else:

@@ -28,8 +28,6 @@ class Looker:
 
     def __init__(self) -> None:
         self.place = ""
-        self.typing = False
-        """While a typing event is walked: what fields hold at its end is known from the runs."""
         self.texts: dict[str, dict[str, Counter]] = {}
         self.wholes: dict[tuple[str, str], int] = {}
         self.said: set[tuple[str, str]] = set()
@@ -51,13 +49,16 @@ class Looker:
             self.text(joined, "split")
         return parts
 
+    def unfinished(self, text: str, entity: str, key: str = "") -> str:
+        """What a sensitive field holds in the end is known from the runs."""
+        return text
+
     def whole(self, text: str, entity: str, key: str = "") -> str:
         """Notes a text that is sensitive from end to end."""
-        if not self.typing:
-            entity = entity_of_value(text, entity)
-            self.wholes[text, entity] = self.wholes.get((text, entity), 0) + 1
-            if self.place != "response":
-                self.said.add((text, entity))
+        entity = entity_of_value(text, entity)
+        self.wholes[text, entity] = self.wholes.get((text, entity), 0) + 1
+        if self.place != "response":
+            self.said.add((text, entity))
         return text
 
 
@@ -170,6 +171,8 @@ class Redactor:
         entity = entity_of_value(text, entity)
         self.counts[entity] += 1
         return self.replacer.replacement(text, entity)
+
+    unfinished = whole
 
 
 def without_own_names(text: str, spans: Sequence[Span], own_names: frozenset[str]) -> list[Span]:

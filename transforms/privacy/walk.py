@@ -7,7 +7,7 @@ order of time: first with a :class:`Visitor` that only looks, then with one that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -19,12 +19,14 @@ from transforms.dom import DomNode, DomTree
 from transforms.privacy.bodies import rewrite_body, rewrite_headers, rewrite_nested
 from transforms.privacy.dom_pieces import OWN_TEXT, groups_of_pieces
 from transforms.privacy.fields import readable
-from transforms.privacy.keystrokes import TYPING
+from transforms.privacy.keystrokes import is_typing
 from transforms.privacy.session_fields import SessionFields, is_editable, is_static
+from transforms.privacy.values import MIN_CHARS
 
 _TYPED_KEY = re.compile(
     r"\b(?:data|value|text|content|contents|clipboard|chars?|typed|selection)\b"
 )
+_KEY_CODE = re.compile(r"(?:key|char|scan) ?code|key|code|which")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _KEY_NAME = re.compile(r"[A-Za-z][A-Za-z_.]{0,22}\d{0,2}|<\d+>")
 _SAID_IN_SELECTOR = re.compile(
@@ -48,6 +50,10 @@ class Visitor(Protocol):
 
     def whole(self, text: str, entity: str, key: str = "") -> str:
         """A text that is sensitive from end to end."""
+        ...
+
+    def unfinished(self, text: str, entity: str, key: str = "") -> str:
+        """What such a field holds while it is typed into; what it holds in the end is known."""
         ...
 
     def pieces(self, parts: Sequence[str], joiner: str) -> Sequence[str]:
@@ -100,9 +106,15 @@ def walk_session(session: Session, visitor: Visitor) -> Session:
 
 
 def walk_target(
-    target: Target | None, fields: SessionFields, url: str | None, tab: str | None, visitor: Visitor
+    target: Target | None,
+    fields: SessionFields,
+    url: str | None,
+    tab: str | None,
+    visitor: Visitor,
+    whole: Callable[[str, str, str], str],
 ) -> Target | None:
-    """The element of an event: its texts; tag, type, role and id stay."""
+    """The element of an event: its texts; tag, type, role and id stay. ``whole`` takes what a
+    sensitive field holds."""
     if target is None:
         return None
     entity = fields.of_target(target, url, tab)
@@ -110,7 +122,7 @@ def walk_target(
     text = target.text
     if text and is_editable(target.tag, target.role, target.input_type):
         if entity is not None:
-            text = visitor.whole(text, entity, target.name or "")
+            text = whole(text, entity, target.name or "")
         else:
             text = visitor.value(text, "key")
     else:
@@ -131,13 +143,16 @@ def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
     entity = fields.of_target(event.target, event.url, event.tab)
     text, value = event.text, event.value
     info, extra = event.additional_info, event.extra
+    typing = is_typing(event)
+    whole = visitor.unfinished if typing else visitor.whole
+    key, code = (event.key, event.code) if entity is None or typing else (None, None)
     if entity is not None:
         info, extra = (_without_typed(part, entity, visitor) for part in (info, extra))
         name = (event.target.name or event.target.id or "") if event.target else ""
-        text = visitor.whole(text, entity, name) if text else text
-        value = visitor.whole(value, entity, name) if value else value
+        text = whole(text, entity, name) if text else text
+        value = whole(value, entity, name) if value else value
     else:
-        kind = "typing" if event.type in TYPING and event.type != "paste" else "key"
+        kind = "typing" if typing and event.type != "paste" else "key"
         text = visitor.value(text, kind) if text else text
         value = visitor.value(value, kind) if value else value
     return msgspec.structs.replace(
@@ -145,9 +160,9 @@ def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
         tab=_loose(visitor, event.tab),
         url=_opt(visitor, event.url, "url"),
         window=_opt(visitor, event.window, "title"),
-        target=walk_target(event.target, fields, event.url, event.tab, visitor),
-        key=walk_key(event.key, visitor),
-        code=walk_key(event.code, visitor),
+        target=walk_target(event.target, fields, event.url, event.tab, visitor, whole),
+        key=walk_key(key, visitor),
+        code=walk_key(code, visitor),
         text=text,
         value=value,
         additional_info=rewrite_nested(info, fields, visitor),
@@ -155,14 +170,25 @@ def walk_event(event: Event, fields: SessionFields, visitor: Visitor) -> Event:
     )
 
 
-def _without_typed(info: dict[str, Any], entity: str, visitor: Visitor) -> dict[str, Any]:
-    """What a recorder added of a sensitive field, without what the field holds."""
-    return {
-        key: visitor.whole(value, entity, key)
-        if isinstance(value, str) and value and _TYPED_KEY.search(readable(key))
-        else value
-        for key, value in info.items()
-    }
+def _without_typed(
+    said: Any, entity: str, visitor: Visitor, key: str = "", inside: bool = False
+) -> Any:
+    """What a recorder added of a sensitive field, without what it holds and the keys pressed."""
+    named = _TYPED_KEY.search(readable(key)) is not None
+    if isinstance(said, dict):
+        return {
+            name: _without_typed(inner, entity, visitor, name, inside or named)
+            for name, inner in said.items()
+            if _KEY_CODE.fullmatch(readable(name)) is None
+        }
+    if isinstance(said, list | tuple):
+        return [_without_typed(inner, entity, visitor, key, inside) for inner in said]
+    if not (named or inside) or said in (None, "") or isinstance(said, bool):
+        return said
+    text = str(said)
+    # Single characters, and what else lies beside a value, are searched for nowhere.
+    take = visitor.whole if named and len(text) >= MIN_CHARS else visitor.unfinished
+    return take(text, entity, key)
 
 
 def walk_request(request: Request, fields: SessionFields, visitor: Visitor) -> Request:

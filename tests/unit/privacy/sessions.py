@@ -33,7 +33,12 @@ def with_actions(work: SessionWork) -> SessionWork:
 
 def recorded(name: str):
     """(work, dom) of a session of ``examples/``, read and normalised by the real stages."""
-    (ref,) = find_sessions([str(EXAMPLES / name)])
+    return read_session(EXAMPLES / name)
+
+
+def read_session(path: Path):
+    """(work, dom) of a session in a folder, read and normalised by the real stages."""
+    (ref,) = find_sessions([str(path)])
     trace = read_trace(ref, ReadLimits(), load_network_rules(None))
     work = with_actions(SessionWork(ref=ref, key="k", trace=trace))
     steps, dropped = observe(work, MatchSettings())

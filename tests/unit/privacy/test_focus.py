@@ -1,0 +1,123 @@
+"""Fields of which the recorder says little: a name or a point in a snapshot, a flag, an id."""
+
+import json
+
+import pytest
+
+from tests.unit.privacy.sessions import everything, read_session
+from transforms.dom import parse_dom
+from transforms.privacy.text import SessionScrubber
+
+KEY = b"k" * 32
+SECRET = "Kestrel-92x"
+PAGE = "<html><body>{}</body></html>"
+ANDROID = (
+    '<hierarchy><node class="android.widget.EditText" resource-id="a:id/f" password="true" '
+    'bounds="[0,0][100,40]"/></hierarchy>'
+)
+WINDOWS = '<Window><Edit AutomationId="f" IsPassword="True" Name="Field"/></Window>'
+
+
+@pytest.fixture
+def scrub(patterns_only, config):
+    def run(work, dom):
+        scrubber = SessionScrubber(patterns_only, config, KEY)
+        values, _ = scrubber.locate(work, dom)
+        return values, scrubber.redact(work, dom, values)
+
+    return run
+
+
+def trajectory(folder, *steps):
+    """A session of (dom_tree, action) pairs as a trajectory recorder writes it."""
+    lines = [
+        {
+            "task_id": "t",
+            "step_id": number,
+            "timestamp": f"2024-05-01T10:00:{number:02d}Z",
+            "observation": {"dom_tree": tree, "active_window": "Form"},
+            "action": action,
+        }
+        for number, (tree, action) in enumerate(steps, 1)
+    ]
+    (folder / "trajectory.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return read_session(folder)
+
+
+@pytest.mark.parametrize(
+    ("tree", "where"),
+    [
+        (PAGE.format("<input id='f' type='password'>"), {"element_id": "f"}),
+        (PAGE.format("<input id='f' autocomplete='new-password'>"), {"element_id": "f"}),
+        (PAGE.format("<label for='f'>Password</label><input id='f'>"), {"element_id": "f"}),
+        (PAGE.format("<input data-bbox='0,0,90,30' type='password'>"), {"coordinates": [5, 5]}),
+        (PAGE.format("<input type='password' focused='true'>"), {}),
+        (ANDROID, {"element_id": "a:id/f"}),
+        (ANDROID, {"coordinates": [5, 5]}),
+        (WINDOWS, {"element_id": "f"}),
+        ("", {"element_id": "login-password"}),
+    ],
+)
+@pytest.mark.parametrize("secret", [SECRET, "ab1"])
+def test_a_password_of_a_trajectory_is_nowhere(scrub, tmp_path, tree, where, secret):
+    work, dom = trajectory(tmp_path, (tree, {"type": "type", "text": secret, **where}))
+    _, result = scrub(work, dom)
+    assert result.events and result.steps and secret not in everything(result)
+    assert result.events[0].target is None  # nothing is published that nobody recorded
+
+
+def test_what_follows_a_click_goes_to_the_field_that_was_clicked(scrub, tmp_path):
+    tree = PAGE.format("<input id='f' type='password'><input id='g'>")
+    work, dom = trajectory(
+        tmp_path,
+        (tree, {"type": "click", "element_id": "f"}),
+        (tree, {"type": "type", "text": SECRET}),
+        (tree, {"type": "click", "element_id": "g"}),
+        (tree, {"type": "type", "text": "blue hills"}),
+    )
+    _, result = scrub(work, dom)
+    text = everything(result)
+    assert SECRET not in text and "blue hills" in text
+
+
+def test_keys_after_a_click_on_a_point(scrub, tmp_path):
+    tree = {
+        "tag": "body",
+        "children": [{"tag": "input", "type": "password", "bounds": [0, 0, 90, 30]}],
+    }
+    at = 1_714_557_600_000
+    events = [
+        {"type": "dom", "timestamp": at - 500, "tree": tree},
+        {"type": "click", "timestamp": at, "x": 9, "y": 9, "button": "left"},
+        *(
+            {"type": type, "timestamp": at + 100 * n, "key": char}
+            for n, char in enumerate(SECRET, 1)
+            for type in ("keydown", "keyup")
+        ),
+    ]
+    lines = "\n".join(map(json.dumps, events))
+    (tmp_path / "input_events.jsonl").write_text(lines, encoding="utf-8")
+    work, dom = read_session(tmp_path)
+    assert dom
+    values, result = scrub(work, dom)
+    assert (SECRET, "PASSWORD") in {(v.value, v.entity) for v in values}
+    assert not [e.key for e in result.events if e.key]
+    assert SECRET not in everything(result)
+
+
+def test_what_an_ordinary_field_was_told_stays(scrub, tmp_path):
+    tree = PAGE.format("<input id='q' type='search'><p id='note'>x</p>")
+    work, dom = trajectory(
+        tmp_path,
+        (tree, {"type": "type", "text": "blue hills", "element_id": "q"}),
+        (tree, {"type": "click", "element_id": "note"}),
+    )
+    _, result = scrub(work, dom)
+    assert result.events[0].text == result.steps[0].action.text == "blue hills"
+
+
+@pytest.mark.parametrize("tree", [ANDROID, WINDOWS])
+def test_flags_of_accessibility_trees_make_a_password(tree):
+    nodes = list(parse_dom(tree, "xml").iter())
+    assert [n.input_type for n in nodes] == [None, "password"]
+    assert parse_dom('<node class="x" password="false"/>', "xml").root.input_type is None
