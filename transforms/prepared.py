@@ -31,6 +31,7 @@ from transforms import storage
 from transforms.checkpoints import Checkpoint, CheckpointKeys, CheckpointStore, table_bytes
 from transforms.places import frame_path
 from transforms.session_files import open_session_files
+from transforms.stage import internal_failure
 
 KIND = "prepared"
 
@@ -169,16 +170,22 @@ def read_audit(checkpoint: Checkpoint) -> list[Audit]:
     return msgspec.msgpack.decode(checkpoint.sections.get("audit", b"\x90"), type=list[Audit])
 
 
-def _published_audit(row: Audit, session_id: str, ledger: Ledger) -> Audit:
+def _published_audit(row: Audit, prepared: PreparedSession) -> Audit:
     """Returns an audit row whose event counts are the published ones.
 
     A masked run of key events counts as one; the true number would tell a password's length.
     """
-    changed: dict[str, Any] = {"session_id": session_id}
-    if row.stage == "ReadTraces" and row.records_out:
-        changed["records_out"] = ledger.raw
-    if row.stage == "NormalizeEvents" and row.records_in:
-        changed["records_in"] = ledger.raw
+    ledger, counts = prepared.ledger, prepared.counts
+    changed: dict[str, Any] = {"session_id": prepared.session.id}
+    if row.stage == "ReadTraces":
+        changed["decisions"] = {name: counts[name] for name in row.decisions if name in counts}
+        if row.records_out:
+            changed["records_out"] = ledger.raw
+    if row.stage == "NormalizeEvents":
+        reasons = {f"dropped_{reason}": n for reason, n in ledger.dropped.items()}
+        changed["decisions"] = {name: reasons[name] for name in row.decisions if name in reasons}
+        if row.records_in:
+            changed["records_in"] = ledger.raw
     return msgspec.structs.replace(row, **changed)
 
 
@@ -191,22 +198,33 @@ class _WritePrepared(beam.DoFn):
 
     def process(self, work: SessionWork) -> Iterator[bytes]:
         session_id = self.keys.published_id(work.ref.session_id)
+        try:
+            prepared, sections = self.sections(work, session_id)
+        except Exception as error:
+            # One session that can't be written is no reason to lose the others.
+            failure = internal_failure(session_id, "WritePrepared", error)
+            work = msgspec.structs.replace(work, failures=(*work.failures, failure))
+            prepared, sections = self.sections(work, session_id)
+        yield pack(self.write(work, prepared, sections))
+
+    def sections(
+        self, work: SessionWork, session_id: str
+    ) -> tuple[PreparedSession, list[tuple[str, bytes]]]:
+        """Returns what is kept of a session, and as the bytes of its checkpoint."""
         prepared = work.prepared
         if work.failed or prepared is None:
             prepared = failed_session(work, session_id)
         prepared = msgspec.structs.replace(
-            prepared,
-            audit=tuple(_published_audit(a, session_id, prepared.ledger) for a in work.audit),
+            prepared, audit=tuple(_published_audit(row, prepared) for row in work.audit)
         )
         rows = () if work.failed else work.event_rows
-        yield pack(self.write(work, prepared, rows))
+        return prepared, list(prepared_sections(prepared, rows, work.digests))
 
     def write(
-        self, work: SessionWork, prepared: PreparedSession, rows: Sequence[EventRow]
+        self, work: SessionWork, prepared: PreparedSession, sections: list[tuple[str, bytes]]
     ) -> Receipt:
         session_id = prepared.session.id
         self.remember(work, session_id)
-        sections = list(prepared_sections(prepared, rows, work.digests))
         receipt = Receipt(
             session_id=session_id,
             key=work.key,

@@ -31,6 +31,7 @@ from transforms.privacy.publish import (
     publish_frames,
     published_record,
 )
+from transforms.privacy.session_order import counts_of
 from transforms.privacy.settings import PrivacySettings, PublishSettings
 from transforms.privacy.text import (
     NAMED_ENTITIES,
@@ -127,6 +128,7 @@ class PrivacyFilter:
         scrubbed = msgspec.structs.replace(
             work,
             ledger=made.ledger,
+            counts=counts_of(work.counts, trace.events, {event.id for event in made.events}),
             failures=made.failures,
             dropped=made.dropped,
             findings=None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.outcomes import Disposition, Ledger
@@ -60,3 +61,11 @@ def ledger_of(ledger: Ledger, dispositions: Sequence[Disposition], left: Collect
         merged=merged_,
         dropped={reason: n for reason, n in sorted(dropped.items()) if n},
     )
+
+
+def counts_of(
+    counts: Mapping[str, int], events: Iterable[Event], left: Collection[str]
+) -> dict[str, int]:
+    """The counts in which a masked run is one event: of what reading noticed of single events."""
+    gone = Counter(flag for event in events if event.id not in left for flag in event.flags)
+    return {name: number - gone[name] for name, number in counts.items() if number > gone[name]}

@@ -7,6 +7,7 @@ from schemas.findings import Found
 from schemas.traces import DomSnapshot, Event, Request, Target
 from tests.unit.privacy.sessions import EXAMPLES, built, everything, recorded, typed
 from transforms.dom import parse_dom
+from transforms.privacy.session_order import counts_of
 from transforms.privacy.text import SessionScrubber
 
 KEY = b"k" * 32
@@ -398,3 +399,129 @@ def test_intermediate_values_of_names_are_replaced_with_the_name(config):
     held = [e.value for e in result.events if e.value]
     assert "Henrike" not in " ".join(held)
     assert held[-1] == "Dear <REDACTED>, thank you"
+
+
+def test_what_recorders_nest_of_a_sensitive_field_goes(scrub):
+    told = {
+        "target": {"value": "Hunter-22!", "type": "password", "history": [{"text": "Hunter-2"}]},
+        "value": 20260212,
+        "values": ["old-One!"],
+        "data": {"inputType": "insertText"},
+        "keyCode": 72,
+        "ticks": 72,
+    }
+    events = typed("Hunter-22!", PASSWORD)
+    at = events[-1].timestamp_us + 1
+    change = Event(
+        id="c",
+        type="change",
+        timestamp_us=at,
+        file="x",
+        line=1,
+        target=PASSWORD,
+        extra=told,
+        key="h",
+    )
+    plain = Event(
+        id="p", type="focus", timestamp_us=at, file="x", line=1, extra={"by": "insertText 20260212"}
+    )
+    _, result = scrub(built([*events, change, plain]))
+    made, other = (next(e for e in result.events if e.id == i) for i in "cp")
+    gone = "<REDACTED>"
+    assert made.key is None and made.extra == {
+        "target": {"value": gone, "type": "password", "history": [{"text": gone}]},
+        "value": gone,
+        "values": ["old-One!"],
+        "data": {"inputType": gone},
+        "ticks": 72,
+    }
+    assert other.extra == {"by": f"insertText {gone}"}
+
+
+def test_what_only_a_paste_tells_aside_is_searched_for_elsewhere(scrub):
+    paste = Event(
+        id="p",
+        type="paste",
+        timestamp_us=1,
+        file="x",
+        line=1,
+        target=PASSWORD,
+        additional_info={"clipboard": "Kestrel-92x"},
+    )
+    _, result = scrub(built([paste, *typed("hi", MESSAGE)], description="use Kestrel-92x"))
+    assert result.session.description == "use <REDACTED>"
+
+
+def test_a_message_after_another_is_searched_by_itself(scrub):
+    chat = Target(tag="input", id="chat")
+    _, result = scrub(built(typed("hi\n621-45-3809\n", chat)))
+    assert typed_keys(result) == "hi" and "45" not in everything(result)
+
+
+@pytest.mark.parametrize("told", ["code", "keyCode"])
+def test_keys_told_by_place_or_number_are_masked(scrub, told):
+    numbers = {char: ord(char) for char in "0123456789"} | {"-": 189}
+    codes = {c: "Minus" if c == "-" else f"Digit{c}" for c in numbers}
+    for target in (MESSAGE, PASSWORD):
+        events = [
+            msgspec.structs.replace(
+                event,
+                key=None,
+                code=codes[event.key] if told == "code" else None,
+                extra={"keyCode": numbers[event.key]} if told == "keyCode" else {},
+            )
+            for event in typed("621-45-3809", target)
+        ]
+        _, result = scrub(built(events))
+        (left,) = result.events
+        assert (left.text, left.code, left.extra) == ("<REDACTED>", None, {})
+
+
+@pytest.mark.parametrize(
+    ("field", "body", "made"),
+    [
+        ({"id": "name", "autocomplete": "name"}, {"name": "Espresso Machine 3000"}, None),
+        ({"id": ":r1:", "input_type": "email"}, {":r1:": "a", "r1": "b"}, None),
+        ({"id": "input-12", "input_type": "password"}, {"input": "a", "input_12": "b"}, None),
+        ({"id": "zx81", "input_type": "password"}, {"zx81": "b"}, {"zx81": "<REDACTED>"}),
+    ],
+)
+def test_names_of_fields_that_tell_nothing_are_no_keys(scrub, field, body, made):
+    request = Request(
+        id="r",
+        started_us=2,
+        method="POST",
+        url="/x",
+        request_mime="application/json",
+        request_body=json.dumps(body),
+    )
+    _, result = scrub(built(typed("Jo Wren", Target(tag="input", **field)), [request]))
+    assert json.loads(result.requests[0].request_body) == (made or body)
+
+
+@pytest.mark.parametrize("name", ["email-subject", "emailBody", "phone message", "Email template"])
+def test_what_is_written_about_mail_is_no_address(scrub, name):
+    target = Target(tag="input", id=name)
+    _, result = scrub(built(typed("Minutes of Monday", target)))
+    assert typed_keys(result) == "Minutes of Monday"
+
+
+@pytest.mark.parametrize("type", ["keydown", "unknown"])
+def test_no_count_tells_how_long_a_password_is(scrub, patterns_only, config, type):
+    counts = []
+    for password in ("abcd-1", "abcd-1-and-much-longer"):
+        events = [
+            msgspec.structs.replace(
+                event, type=type, flags=("naive_time",), additional_info={"data": event.key}
+            )
+            for event in typed(password, PASSWORD, 1_800_000_000_000_000, 900)
+            if event.type == "keydown"
+        ]
+        work = built([*typed("ada", MESSAGE), *events])
+        _, result = scrub(work)
+        _, seen = SessionScrubber(patterns_only, config, KEY).locate(work, {})
+        left = {event.id for event in result.events}
+        noticed = counts_of({"naive_time": len(events), "inversions": 2}, work.trace.events, left)
+        counts.append((seen, result.counts, noticed))
+    assert counts[0] == counts[1]
+    assert counts[0][2] == {"naive_time": 1, "inversions": 2}
