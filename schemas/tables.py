@@ -214,9 +214,21 @@ def _optional(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
-def _arrow_type(hint: Any) -> Any:
+@functools.cache
+def _arrow() -> Any:
+    """Returns pyarrow, told to use the system's allocator.
+
+    A shard is copied from thousands of tables of a few rows; of those Arrow's own allocator keeps
+    several times their size.
+    """
     import pyarrow as pa
 
+    pa.set_memory_pool(pa.system_memory_pool())
+    return pa
+
+
+def _arrow_type(hint: Any) -> Any:
+    pa = _arrow()
     if typing.get_origin(hint) is list:
         return pa.list_(_arrow_type(typing.get_args(hint)[0]))
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
@@ -227,8 +239,7 @@ def _arrow_type(hint: Any) -> Any:
 @functools.lru_cache(None)
 def arrow_schema(row: type[msgspec.Struct]) -> Any:
     """Returns the ``pyarrow.Schema`` of a row Struct; ``T | None`` fields are nullable."""
-    import pyarrow as pa
-
+    pa = _arrow()
     fields = []
     for name, hint in typing.get_type_hints(row).items():
         inner, nullable = _optional(hint)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from schemas.outcomes import Dropped, Failure, Ledger
 
-Bounds = tuple[float, float, float, float]
+MAX_COORDINATE = 1e7
+Coordinate = Annotated[float, Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
+Size = Annotated[float, Meta(gt=0, le=MAX_COORDINATE)]
+Bounds = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
 """x, y, width, height in CSS pixels of the viewport."""
 
 EVENT_TYPES = frozenset(
@@ -47,17 +51,27 @@ class SessionRef(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 # Events come in millions and never form cycles: ``gc=False`` keeps the collector away from them.
+# Their parts are decoded from input lines as they are: hence bounds, and no unknown fields.
 
 
-class Viewport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Viewport(
+    msgspec.Struct, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=True
+):
     """Size of the page's viewport, CSS pixels."""
 
-    width: float
-    height: float
-    device_pixel_ratio: float = 1.0
+    width: Size
+    height: Size
+    device_pixel_ratio: Annotated[float, Meta(gt=0, le=100)] = 1.0
 
 
-class Target(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
+class Target(
+    msgspec.Struct,
+    frozen=True,
+    omit_defaults=True,
+    kw_only=True,
+    gc=False,
+    forbid_unknown_fields=True,
+):
     """The element an event went to, as the recorder saw it."""
 
     tag: str | None = None
@@ -72,12 +86,12 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=F
     bounds: Bounds | None = None
 
 
-class Touch(msgspec.Struct, frozen=True, gc=False):
+class Touch(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One finger on the screen."""
 
-    id: int
-    x: float
-    y: float
+    id: Annotated[int, Meta(ge=-(1 << 62), le=1 << 62)]
+    x: Coordinate
+    y: Coordinate
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
@@ -94,13 +108,13 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     window: str | None = None
     target: Target | None = None
     viewport: Viewport | None = None
-    x: float | None = None
-    y: float | None = None
+    x: Coordinate | None = None
+    y: Coordinate | None = None
     button: str | None = None
     """left, middle, right, back or forward."""
-    buttons: int | None = None
-    delta_x: float | None = None
-    delta_y: float | None = None
+    buttons: Annotated[int, Meta(ge=0, le=0xFFFF)] | None = None
+    delta_x: Coordinate | None = None
+    delta_y: Coordinate | None = None
     """DOM sign: + is right/down. CSS pixels."""
     key: str | None = None
     code: str | None = None

@@ -11,10 +11,9 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-from schemas.traces import Bounds, Viewport
+from schemas.traces import MAX_COORDINATE, Bounds, Viewport
 from transforms.ingest.gathering import LineFault
 
-MAX_COORDINATE = 1e7
 MAX_DEPTH = 64
 MAX_EXTRA_TEXT = 32 << 10
 """Characters of one text in ``extra`` or ``additional_info``; longer ones are pictures mostly."""

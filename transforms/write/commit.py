@@ -6,6 +6,7 @@ Idempotent, because a runner may run it twice: the same shards give the same man
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -138,4 +139,5 @@ def _write_review_queue(settings: CommitSettings) -> None:
     uri = storage.join(settings.output, "review", "queue.jsonl")
     with storage.atomic_writer(uri) as f:
         for part in storage.walk(parts):
-            f.write(storage.read_bytes(part.uri))
+            with storage.open_read(part.uri) as lines:
+                shutil.copyfileobj(lines, f)

@@ -26,6 +26,8 @@ from transforms.write.plan import split_of
 ROW_GROUP_BYTES = 4 << 20
 """A row group is closed when its Arrow size passes this, which bounds memory."""
 ROW_GROUP_ROWS = 20_000
+SHARD_WAITING_BYTES = 8 << 20
+"""When all files of a shard have more than this waiting, the fullest closes its row group."""
 LOOSE_TABLES = 16
 """Waiting tables that are not yet joined; a table of one row costs some 30 kB beside its data."""
 AVRO_SYNC_MARKER = bytes(range(16))
@@ -192,6 +194,11 @@ class _Shard:
         rows[0] += lines.count(b"\n")
         self.parquet_file(f"{path}.parquet", table.schema).add(table)
 
+    def bound_memory(self) -> None:
+        """Closes a row group when too much is waiting; by the rows alone, so always the same."""
+        if sum(p.waiting_bytes for p in self.parquet.values()) > SHARD_WAITING_BYTES:
+            max(self.parquet.values(), key=lambda p: p.waiting_bytes).flush()
+
     def small_file(self, path: str, data: bytes) -> None:
         storage.write_bytes(storage.join(self.root, path), data)
         rows = data.count(b"\n")
@@ -304,6 +311,7 @@ def write_shard(
             before = store.read(prepared.KIND, receipt.prepared_key)
             after = store.read("result", receipt.key)
             _copy_session(out, receipt, before, after, places, counts)
+            out.bound_memory()
             run.add(receipt, before, after)
             members.add(receipt)
             summary = msgspec.structs.replace(
