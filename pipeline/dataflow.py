@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.options import all_fields
 
-NOT_THERE = frozenset({"shared_mount", "only"})
+NOT_THERE = frozenset({"shared_mount"})
 """Options that mean nothing on Dataflow."""
 REQUIRED = ("input", "output", "suite")
 

@@ -11,11 +11,18 @@ from typing import Any
 import msgspec
 
 from pipeline.backend.sessions import forget_listed
-from pipeline.dataset import manifest_of
+from pipeline.dataset import manifest_of, read_table
+from pipeline.options import Options
+from pipeline.run_places import Places
 from pipeline.settings import forgotten_sessions, new_run_id
 from schemas.receipts import Receipt
 from transforms import storage
-from transforms.checkpoints import CheckpointDefect, CheckpointStore, read_members
+from transforms.checkpoints import (
+    CheckpointDefect,
+    CheckpointStore,
+    members_folder,
+    read_members,
+)
 from transforms.classify.model.cache import ReplyCache
 from transforms.results import reply_keys
 from transforms.write.commit import CommitSettings, commit
@@ -58,11 +65,16 @@ def collect_garbage(output: str, keep: Collection[str] = (), dry_run: bool = Fal
     """
     manifest = manifest_of(output)
     kept = {manifest["version"], *keep}
-    store = CheckpointStore(storage.join(output, "checkpoints"))
+    store = CheckpointStore(storage.join(output, "checkpoints"), read_only=dry_run)
     members = [r for v in sorted(kept) for r in read_members(store, v)]
     if not members and manifest["sessions"]:
         # Without the list every checkpoint would look like an orphan.
         raise storage.StorageError(f"{store.root}: the list of version members is missing")
+    published = storage.join(output, manifest["path"])
+    files = {storage.join(published, f["path"]) for f in manifest["files"]}
+    if files and files.isdisjoint(s.uri for s in storage.walk(published)):
+        # Names that nothing matches would all be swept.
+        raise storage.StorageError(f"{published}: no file of the manifest lies there")
     checkpoints = {store.uri("result", r.key) for r in members}
     checkpoints |= {store.uri("prepared", r.prepared_key) for r in members}
     frames = _frames_of(store, members)
@@ -162,39 +174,58 @@ def _delete_replies(store: CheckpointStore, cache: str, sessions: Collection[str
             storage.delete(stat.uri)
 
 
-def forget(
-    output: str,
-    private: str,
-    sessions: Collection[str],
-    max_shard_mb: float,
-    cache: str | None = None,
-) -> str:
-    """Removes sessions from an output, everywhere; returns the new version's name.
+def known_sessions(output: str, places: Places, wanted: Collection[str]) -> set[str]:
+    """Returns which of these sessions an output knows, or was already told to forget.
 
-    A new version without them is published first; then the old versions, their checkpoints,
+    Looked for in the current version first; an older one, or a run that never published, may have
+    left checkpoints of others.
+    """
+    known = set(read_table(output, "sessions", ["session_id"])["session_id"].to_pylist())
+    known = known.union(*map(forgotten_sessions, places.private))
+    store = CheckpointStore(storage.join(output, "checkpoints"))
+    for kind in ("prepared", "result") if not known.issuperset(wanted) else ():
+        for stat in storage.walk(storage.join(store.root, kind)):
+            receipt = store.receipt(kind, storage.name_of(stat.uri).removesuffix(".ckpt"))
+            known.update([receipt.session_id] if receipt else [])
+    return known.intersection(wanted)
+
+
+def forget(output: str, places: Places, sessions: Collection[str]) -> str:
+    """Removes sessions from an output, everywhere; returns the current version's name.
+
+    A version without them is published first; then the old versions, their checkpoints,
     frames, replies of models and private records go, and their lines below ``run/`` and
     ``review/``. The sessions are remembered as forgotten, so that another run over the same input
-    doesn't bring them back.
+    doesn't bring them back. Each step may be repeated: what was interrupted is started again.
     """
     manifest = manifest_of(output)
     store = CheckpointStore(storage.join(output, "checkpoints"))
     members = read_members(store, manifest["version"])
     staying = [r for r in members if r.session_id not in sessions]
-    remembered = sorted(forgotten_sessions(private) | set(sessions))
-    storage.write_bytes(
-        storage.join(private, "forgotten.txt"), ("\n".join(remembered) + "\n").encode(), mode=0o600
-    )
-    version = _write_version(output, store, staying, manifest, max_shard_mb)
-    forget_listed(private, _own_ids(private, sessions))
-    for session_id in sessions:
-        storage.delete(storage.join(private, "sessions", f"{session_id}.json"))
-        storage.delete(storage.join(private, "raw", session_id))
-    _delete_replies(store, cache or storage.join(output, "cache"), sessions)
+    for private in places.private:
+        _remember_forgotten(private, sessions)
+    version = manifest["version"]
+    if len(staying) < len(members):
+        version = _write_version(output, store, staying, manifest)
+    for private in places.private:
+        forget_listed(private, _own_ids(private, sessions))
+        for session_id in sessions:
+            storage.delete(storage.join(private, "sessions", f"{session_id}.json"))
+            storage.delete(storage.join(private, "raw", session_id))
+            storage.delete(storage.join(private, "raw", f"{session_id}.json"))
+    for cache in places.cache:
+        _delete_replies(store, cache, sessions)
     collect_garbage(output)
     for session_id in sessions:
         storage.delete(storage.join(store.root, "replies", f"{session_id}.txt"))
-    _strike_out(output, frozenset(sessions), version)
+    _strike_out(output, frozenset(sessions))
     return version
+
+
+def _remember_forgotten(private: str, sessions: Collection[str]) -> None:
+    remembered = sorted(forgotten_sessions(private) | set(sessions))
+    uri = storage.join(private, "forgotten.txt")
+    storage.write_bytes(uri, ("\n".join(remembered) + "\n").encode(), mode=0o600)
 
 
 def _own_ids(private: str, sessions: Collection[str]) -> set[str]:
@@ -208,29 +239,28 @@ def _own_ids(private: str, sessions: Collection[str]) -> set[str]:
 
 
 def _write_version(
-    output: str,
-    store: CheckpointStore,
-    receipts: list[Receipt],
-    manifest: dict[str, Any],
-    max_shard_mb: float,
+    output: str, store: CheckpointStore, receipts: list[Receipt], manifest: dict[str, Any]
 ) -> str:
     facts = manifest["configuration"]
+    max_shard_mb = facts.get("max_shard_mb", Options.max_shard_mb)
     plan = plan_version(receipts, facts["writing"], int(max_shard_mb * 1e6))
     run_id = new_run_id()
     places = ShardPlaces(
         output, run_id, facts["writing"], tuple(facts["targets"]), facts["validation_share"]
     )
+    for folder in (places.version(plan.version), members_folder(store, plan.version)):
+        storage.delete(folder)  # a run that was killed may have left another number of shards
     groups: dict[int, list[Receipt]] = {}
     for receipt in receipts:
         groups.setdefault(shard_of(receipt.session_id, plan.shards), []).append(receipt)
     shards = [
         write_shard(store, places, plan.version, shard, plan.shards, group)
-        for shard, group in sorted(groups.items())
+        for shard, group in sorted(groups.items() or [(0, [])])
     ]
     return commit(plan, shards, CommitSettings(output, run_id, facts))
 
 
-def _strike_out(output: str, sessions: frozenset[str], version: str) -> None:
+def _strike_out(output: str, sessions: frozenset[str]) -> None:
     """Removes the sessions' lines from run folders and review files."""
     for folder in ("run", "review"):
         for stat in list(storage.walk(storage.join(output, folder))):
@@ -242,9 +272,17 @@ def _strike_out(output: str, sessions: frozenset[str], version: str) -> None:
 
 def _filter_lines(uri: str, sessions: frozenset[str]) -> None:
     lines = storage.read_bytes(uri).splitlines()
-    staying = [ln for ln in lines if msgspec.json.decode(ln).get("session_id") not in sessions]
+    staying = [line for line in lines if not _is_about(line, sessions)]
     if len(staying) != len(lines):
         storage.write_bytes(uri, b"".join(line + b"\n" for line in staying))
+
+
+def _is_about(line: bytes, sessions: frozenset[str]) -> bool:
+    try:
+        return msgspec.json.decode(line).get("session_id") in sessions
+    except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError):
+        # People write answers, and may slip: then any mention counts.
+        return any(session_id.encode() in line for session_id in sessions)
 
 
 def _filter_avro(uri: str, sessions: frozenset[str]) -> None:

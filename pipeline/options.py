@@ -302,9 +302,6 @@ class RunOptions:
         "Local paths are the same files on every worker: a shared mount, or one machine.",
         affects="nothing",
     )
-    only: str | None = option(
-        None, "Text file of session ids to compute anew (made by `replay`).", affects="nothing"
-    )
 
 
 GROUPS = (
@@ -354,6 +351,16 @@ class Options(
     def private_root(self) -> str:
         """Where private material lies."""
         return self.private or f"{(self.output or '').rstrip('/')}/private"
+
+    @property
+    def own_places(self) -> tuple[str, ...]:
+        """Where the run writes: never read as input, also where they lie inside of it."""
+        return (self.output or "", self.private_root)
+
+    @property
+    def raw_copies(self) -> str:
+        """Where raw sessions are copied to; "" without --keep_raw."""
+        return f"{self.private_root}/raw" if self.keep_raw else ""
 
     @property
     def project_key_file(self) -> str:
@@ -434,6 +441,17 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
+WRITTEN = ("output", "private", "model_cache")
+"""Options that name places to write to."""
+
+
+def output_place(text: str) -> str:
+    """Returns a folder or bucket path in its one spelling: the type of every OUTPUT."""
+    from transforms import storage
+
+    return storage.normal(text)
+
+
 def parse(arguments: Sequence[str]) -> Options:
     """Parses a command line (and its ``--config`` file) into checked Options."""
     parser = Parser(add_help=False)
@@ -442,6 +460,7 @@ def parse(arguments: Sequence[str]) -> Options:
     given = vars(known)
     values = _from_file(given["config"]) if given.get("config") else {}
     values.update({k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    values.update({k: output_place(values[k]) for k in WRITTEN if values.get(k)})
     options = Options(**values, beam=tuple(_beam_arguments(unknown)))
     check(options)
     return options

@@ -92,7 +92,7 @@ def plan(options: Options) -> Plan:
         )
     except InputError as error:
         raise UsageError(str(error)) from None
-    store = CheckpointStore(settings.checkpoints)
+    store = CheckpointStore(settings.checkpoints, read_only=True)
     for ref in refs:
         _count(made, settings, store, ref)
     _price(made, settings)

@@ -17,6 +17,7 @@ from pipeline.flink_jobs import cancel_jobs
 from pipeline.locks import only_run
 from pipeline.options import Options, UsageError
 from pipeline.preflight import check_runner
+from pipeline.run_places import note_places
 from pipeline.settings import RunSettings, load_prices, resolve
 from pipeline.spending import spent
 from pipeline.stopping import raise_if_asked, was_asked
@@ -36,7 +37,8 @@ DEFAULT_RUNNER = "FnApiRunner"
 
 
 STORAGE_FAULT = re.compile(
-    r"\b(?:StorageError: [^\n]*?|(?:OSError|PermissionError): \[Errno \d+\] [^\n]*?)"
+    r"\b(?:(?:StorageError|CheckpointDefect): [^\n]*?"
+    r"|(?:OSError|PermissionError): \[Errno \d+\] [^\n]*?)"
     r"(?= \[while running|\n|$)"
 )
 """Such texts name an operation and a place, never a record."""
@@ -68,9 +70,11 @@ def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None
     check_runner(options)
     settings = resolve(options)
     if place := template_location(options.beam):
+        note_places(options)
         _write_template(settings, anew)
         return Outcome(settings.run_id, "", {"template": place}, False, time.monotonic() - started)
     with only_run(options.output or ""):
+        note_places(options)
         try:
             found = look_up(settings, anew)
         except InputError as error:

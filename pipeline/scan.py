@@ -50,7 +50,7 @@ def scan(output: str, key_file: str, scrubber_config: str | None, pictures: int 
     suites = {s for s in read_table(output, "sessions", ["suite"])["suite"].to_pylist() if s}
     config = dataclasses.replace(config, allow=config.allow | {s.casefold() for s in suites})
     loaded = PrivacyFilter(PrivacySettings(config))
-    store = CheckpointStore(storage.join(output, "checkpoints"))
+    store = CheckpointStore(storage.join(output, "checkpoints"), read_only=True)
     members = read_members(store, manifest["version"])
     files = [FileEntry(**f) for f in manifest["files"]]
     checks = SessionChecks(store, loaded.finder, keys, members)

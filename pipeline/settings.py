@@ -145,6 +145,7 @@ class RunSettings:
         return {
             "writing": self.writing,
             "validation_share": o.validation_share,
+            "max_shard_mb": o.max_shard_mb,
             "privacy": o.privacy,
             "targets": list(o.target_names),
             "images": o.images,

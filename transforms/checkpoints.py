@@ -38,8 +38,8 @@ class _Header(msgspec.Struct):
     checksum: str
 
 
-class CheckpointDefect(Exception):
-    """A file that is not a whole checkpoint; the caller treats it as missing."""
+class CheckpointDefect(storage.StorageError):
+    """A file that is not a whole checkpoint: another run makes it anew."""
 
 
 class CheckpointKeys(msgspec.Struct, frozen=True):
@@ -137,10 +137,13 @@ class Checkpoint:
 
 
 class CheckpointStore:
-    """Reads and writes checkpoints below one folder (``OUTPUT/checkpoints``)."""
+    """Reads and writes checkpoints below one folder (``OUTPUT/checkpoints``).
 
-    def __init__(self, root: str):
-        self.root = root
+    ``read_only``: a damaged one stays where it is.
+    """
+
+    def __init__(self, root: str, read_only: bool = False):
+        self.root, self.read_only = root, read_only
 
     def uri(self, kind: str, key: str) -> str:
         """Returns where a checkpoint lies; ``kind`` is prepared or result."""
@@ -181,43 +184,54 @@ class CheckpointStore:
         return msgspec.structs.replace(header.receipt, reused=True)
 
     def read(self, kind: str, key: str) -> Checkpoint:
-        """Reads a whole checkpoint; raises CheckpointDefect when it is missing or damaged."""
+        """Reads a whole checkpoint; raises CheckpointDefect when it is missing or damaged.
+
+        A damaged one is removed: its length may be right, and then only reading it whole tells.
+        """
+        uri = self.uri(kind, key)
         try:
-            data = storage.read_bytes(self.uri(kind, key))
+            data = storage.read_bytes(uri)
         except FileNotFoundError:
-            raise CheckpointDefect(f"{kind} checkpoint {key} is missing") from None
-        header, at = _read_header(data, None)
-        view = memoryview(data)
-        checksum = hashlib.blake2b(digest_size=16)
-        sections = {}
-        for name, length in header.sections:
-            sections[name] = bytes(view[at : at + length])
-            checksum.update(sections[name])
-            at += length
-        if checksum.hexdigest() != header.checksum:
-            raise CheckpointDefect(f"{kind} checkpoint {key} is damaged")
-        return Checkpoint(header.receipt, sections)
+            raise CheckpointDefect(f"{uri} is missing; run again to make it anew") from None
+        try:
+            return _whole(data)
+        except CheckpointDefect as error:
+            if not self.read_only:
+                storage.delete(uri)
+            verb = "is" if self.read_only else "was removed, being"
+            raise CheckpointDefect(f"{uri} {verb} {error}; run again to make it anew") from None
 
     def delete(self, kind: str, key: str) -> None:
         """Removes a checkpoint; a missing one is no error."""
         storage.delete(self.uri(kind, key))
 
 
+def members_folder(store: CheckpointStore, version: str) -> str:
+    """Returns where the lists of a version's checkpoints lie; they are not published."""
+    return storage.join(store.root, "versions", version)
+
+
 def members_uri(store: CheckpointStore, version: str, suffix: str) -> str:
-    """Returns where the list of one shard's checkpoints lies; it is not published."""
-    return storage.join(store.root, "versions", version, f"part-{suffix}.jsonl")
+    """Returns where the list of one shard's checkpoints lies."""
+    return storage.join(members_folder(store, version), f"part-{suffix}.jsonl")
 
 
 def read_members(store: CheckpointStore, version: str, shard: int | None = None) -> list[Receipt]:
-    """Returns the receipts of the result checkpoints that a version (or one shard) was made of."""
-    folder = storage.join(store.root, "versions", version)
+    """Returns the receipts of the result checkpoints that a version (or one shard) was made of.
+
+    Raises StorageError where a session is listed twice: it would be written twice.
+    """
+    folder = members_folder(store, version)
     prefix = "part-" if shard is None else f"part-{shard:05d}-"
-    return [
+    members = [
         msgspec.json.decode(line, type=Receipt)
         for part in storage.walk(folder)
         if storage.name_of(part.uri).startswith(prefix)
         for line in storage.read_bytes(part.uri).splitlines()
     ]
+    if len({r.session_id for r in members}) < len(members):
+        raise storage.StorageError(f"{folder}: a session is listed twice")
+    return members
 
 
 def _header_end(header: _Header, f: Any) -> int:
@@ -226,15 +240,30 @@ def _header_end(header: _Header, f: Any) -> int:
     return len(MAGIC) + 4 + length
 
 
+def _whole(data: bytes) -> Checkpoint:
+    """Returns the checkpoint that a file's bytes are."""
+    header, at = _read_header(data, None)
+    view = memoryview(data)
+    checksum = hashlib.blake2b(digest_size=16)
+    sections = {}
+    for name, length in header.sections:
+        sections[name] = bytes(view[at : at + length])
+        checksum.update(sections[name])
+        at += length
+    if checksum.hexdigest() != header.checksum:
+        raise CheckpointDefect("damaged")
+    return Checkpoint(header.receipt, sections)
+
+
 def _read_header(data: bytes, more: Any) -> tuple[_Header, int]:
     start = len(MAGIC) + 4
     if not data.startswith(MAGIC) or len(data) < start:
-        raise CheckpointDefect("not a checkpoint")
+        raise CheckpointDefect("no checkpoint")
     (length,) = struct.unpack("<I", data[start - 4 : start])
     if len(data) < start + length and more is not None:
         data += more.read(start + length - len(data))
     try:
         header = msgspec.msgpack.decode(data[start : start + length], type=_Header)
-    except msgspec.MsgspecError as error:
-        raise CheckpointDefect(f"damaged header: {type(error).__name__}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise CheckpointDefect("damaged in its header") from None
     return header, start + length

@@ -61,7 +61,16 @@ def is_local(uri: str) -> bool:
 
 def local_path(uri: str) -> Path:
     """Returns the path behind a local URI."""
-    return Path(uri[7:] if uri.startswith("file://") else uri)
+    return Path(uri[7:] if scheme(uri) == "file" else uri)
+
+
+def normal(uri: str) -> str:
+    """Returns a place in its one spelling: without ``file://``, detours and a ``/`` at its end.
+
+    Names that are compared must all be spelled from one root, so commands normalise what they are
+    given, once.
+    """
+    return os.path.normpath(local_path(uri)) if is_local(uri) else uri.rstrip("/")
 
 
 def join(base: str, *parts: str) -> str:
@@ -160,7 +169,7 @@ def read_bytes(uri: str, limit: int | None = None) -> bytes:
 
 
 def walk(root: str, follow_links: bool = False) -> Iterator[FileStat]:
-    """Yields every file below ``root`` (or ``root`` itself), sorted by URI.
+    """Yields every file below ``root`` (or ``root`` itself), in order; URIs begin as ``root`` does.
 
     Local symbolic links are not followed: a link could leave the folder.
     """
@@ -172,11 +181,12 @@ def walk(root: str, follow_links: bool = False) -> Iterator[FileStat]:
             return
         for folder, folders, files in os.walk(path, followlinks=follow_links):
             folders.sort()
+            here = join(root, folder[len(str(path)) :])
             for name in sorted(files):
                 full = os.path.join(folder, name)
                 s = os.stat(full) if follow_links else os.lstat(full)
                 if stat.S_ISREG(s.st_mode):
-                    yield FileStat(full, s.st_size, str(s.st_mtime_ns))
+                    yield FileStat(f"{here}/{name}", s.st_size, str(s.st_mtime_ns))
         return
     prefix = root.rstrip("/")
     below = _listed(prefix + "/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pipeline.options import Parser, UsageError
+from pipeline.options import Parser, UsageError, output_place
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -14,7 +14,7 @@ def main(arguments: Sequence[str]) -> int:
     ``--fit`` writes a calibration file from the truth and from what people answered.
     """
     parser = Parser(prog="tracemill evaluate", description=__doc__)
-    parser.add_argument("output", help="folder or bucket path of the dataset")
+    parser.add_argument("output", type=output_place, help="folder or bucket path of the dataset")
     parser.add_argument(
         "--truth",
         help="JSON lines: {session_id, actions: [{action, parameters, first_event_id, "

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pipeline.dataset import read_table
-from pipeline.options import Parser
+from pipeline.options import Parser, output_place
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prints failures; never a record's text, which is not kept."""
     parser = Parser(prog="tracemill failures", description=__doc__)
-    parser.add_argument("output", help="folder or bucket path of the dataset")
+    parser.add_argument("output", type=output_place, help="folder or bucket path of the dataset")
     parser.add_argument("--session", help="only this session")
     parser.add_argument("--stage", help="only this stage")
     parser.add_argument("--code", help="only this code")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pipeline.options import Parser, UsageError
+from pipeline.options import Parser, UsageError, output_place
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prints what was found by entity and place, never a value; exit code 3 when there is any."""
     parser = Parser(prog="tracemill scan", description=__doc__)
-    parser.add_argument("output", help="folder or bucket path of the dataset")
+    parser.add_argument("output", type=output_place, help="folder or bucket path of the dataset")
     parser.add_argument("--private", help="where private material lies; OUTPUT/private by default")
     parser.add_argument(
         "--privacy_key_file", help="the project key; PRIVATE/project.key by default"

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pipeline.dataset import manifest_of, read_table
-from pipeline.options import Parser
+from pipeline.options import Parser, output_place
 
 
 def main(arguments: Sequence[str]) -> int:
     """Prints the state of an output, or of the sessions and examples that are named."""
     parser = Parser(prog="tracemill status", description=__doc__)
-    parser.add_argument("output", help="folder or bucket path of the dataset")
+    parser.add_argument("output", type=output_place, help="folder or bucket path of the dataset")
     parser.add_argument("id", nargs="*", help="session or example ids; all by default")
     parser.add_argument("--json", action="store_true", help="print JSON lines")
     given = parser.parse_args(list(arguments))
@@ -41,9 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     for what, rows in (("sessions", sessions), ("examples", examples)):
         counts = Counter(r["status"] for r in rows)
         print(f"{len(rows)} {what}: " + ", ".join(f"{n} {s}" for s, n in sorted(counts.items())))
+    by_session: dict[str, list[dict]] = {}
+    for example in examples:
+        by_session.setdefault(example["session_id"], []).append(example)
     for row in sessions:
-        mine = [e for e in examples if e["session_id"] == row["session_id"]]
-        print(_session_line(row, mine))
+        print(_session_line(row, by_session.get(row["session_id"], [])))
     return 0
 
 

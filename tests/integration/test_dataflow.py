@@ -109,7 +109,7 @@ def test_metadata_names_every_option():
     metadata = template_metadata()
     assert json.loads(tracemill("config", "dataflow").stdout) == metadata
     names = {p["name"] for p in metadata["parameters"]}
-    assert names == {f.name for f in all_fields()} - {"shared_mount", "only"}
+    assert names == {f.name for f in all_fields()} - {"shared_mount"}
     assert [p["name"] for p in metadata["parameters"] if not p["isOptional"]] == [
         "input", "output", "suite",
     ]  # fmt: skip

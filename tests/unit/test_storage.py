@@ -85,3 +85,25 @@ def test_a_full_disk_is_not_retried(tmp_path, monkeypatch):
     with pytest.raises(storage.StorageError, match="No space left"):
         storage.write_bytes(str(tmp_path / "x"), b"x")
     assert slept == []
+
+
+@pytest.mark.parametrize(
+    "root", ["out", "./out", "out/", "../{0}/out", "file://{1}/out", "{1}//out"]
+)
+def test_what_lies_below_a_root_is_spelled_as_the_root_is(tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    root = root.format(tmp_path.name, tmp_path)
+    for name in ("out/a", "out/b/c"):
+        storage.write_bytes(str(tmp_path / name), b"x")
+    assert [s.uri for s in storage.walk(root)] == [
+        storage.join(root, "a"),
+        storage.join(root, "b", "c"),
+    ]
+    assert all(storage.read_bytes(s.uri) == b"x" for s in storage.walk(root))
+    assert os.path.abspath(storage.normal(root)) == str(tmp_path / "out")
+
+
+def test_a_place_has_one_spelling():
+    assert storage.normal("./out/") == storage.normal("out") == storage.normal("a/../out") == "out"
+    assert storage.normal("file:///a//b/") == storage.normal("FILE:///a/b") == "/a/b"
+    assert storage.normal("gs://bucket/a/") == "gs://bucket/a"
