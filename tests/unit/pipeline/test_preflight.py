@@ -66,6 +66,14 @@ def test_a_local_path_needs_the_word_of_the_user(suite):
     check(*given, "--shared_mount")
 
 
+def test_workers_read_the_models_key_so_its_file_must_be_theirs(suite):
+    given = [*PATHS, "--shared_mount", suite, "--classifier=openai", "--model=m", *PORTABLE]
+    with pytest.raises(UsageError, match=r"--model_key_file key\.txt: workers"):
+        check(*given, "--model_key_file=key.txt")
+    check(*given, "--model_key_file=/shared/key.txt")
+    check(*given, "--model_key_file=env:MODEL_KEY")
+
+
 def test_dataflow_has_no_local_files(suite):
     given = ["--input=/data/in", "--output=gs://b/out", suite, "--shared_mount"]
     with pytest.raises(UsageError, match="no local files"):
