@@ -12,6 +12,7 @@ import io
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import threading
@@ -27,6 +28,8 @@ MAX_UNPACKED_BYTES = 32 << 30
 MAX_RATIO = 250
 RATIO_FLOOR_BYTES = 16 << 20
 """Below this size no ratio is suspicious."""
+MAX_HEADER_BYTES = 1 << 20
+"""Of one member of a tar, with long names and other extensions, which are read into memory."""
 OPEN_ARCHIVES = 4
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -120,12 +123,18 @@ class Archive:
         raise NotImplementedError
 
 
+_ZIP_FAULTS = (
+    zipfile.BadZipFile, struct.error, OSError, OverflowError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What zipfile raises for damage: texts that are no UTF-8 and unknown methods among it."""
+
+
 class _ZipArchive(Archive):
     def __init__(self, uri: str, file: BinaryIO, token: str):
         try:
             self._zip = zipfile.ZipFile(file)
             infos = self._zip.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        except _ZIP_FAULTS:
             raise DamagedFileError("damaged_archive", "not a readable zip archive") from None
         _check_members(len(infos))
         files: dict[str, storage.FileStat] = {}
@@ -159,7 +168,7 @@ class _ZipArchive(Archive):
     def open_member(self, name: str) -> BinaryIO:
         try:
             return buffered(_Guarded(self._zip.open(self._members[name])))
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError):
+        except _ZIP_FAULTS:
             raise DamagedFileError("damaged_archive", "a member cannot be opened") from None
 
 
@@ -196,10 +205,14 @@ class _TarArchive(Archive):
         self._places: dict[str, tuple[int, int]] = {}
         end = os.fstat(file.fileno()).st_size
         count = 0
+        headers = _Headers(file)
         try:
-            with tarfile.open(fileobj=file, mode="r:") as tar:
+            with tarfile.open(fileobj=headers, mode="r:") as tar:  # type: ignore[call-overload]
                 for info in tar:
+                    headers.count = 0
                     _check_members(count := count + 1)
+                    if info.size < 0:
+                        raise DamagedFileError("damaged_archive", "a member of negative size")
                     if info.isdir() or IGNORED.search(info.name):
                         continue
                     name = _member_name(info.name, info.issym(), refused)
@@ -213,7 +226,7 @@ class _TarArchive(Archive):
                         raise DamagedFileError("damaged_archive", "the archive ends too early")
                     else:
                         self._places[name] = (info.offset_data, info.size)
-        except (tarfile.TarError, OSError, ValueError, EOFError):
+        except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, RecursionError):
             raise DamagedFileError("damaged_archive", "not a readable tar archive") from None
         for name, target in links.items():
             # tar stores the second name of a file as a hard link to its first.
@@ -223,11 +236,26 @@ class _TarArchive(Archive):
                 refused[name] = "link"
         for name in sorted(self._places):
             files[name] = storage.FileStat(name, self._places[name][1], token)
-        super().__init__(uri, Listing(files, refused))
+        super().__init__(uri, Listing(dict(sorted(files.items())), refused))
 
     def open_member(self, name: str) -> BinaryIO:
         start, size = self._places[name]
         return buffered(_Slice(self._file, start, size))
+
+
+class _Headers:
+    """A tar as it is read for its index; ``count`` is what was read of one member's headers."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+        self.count = 0
+
+    def read(self, size: int) -> bytes:
+        self.count += size
+        if self.count > MAX_HEADER_BYTES:
+            raise DamagedFileError("damaged_archive", "the headers of a member are too large")
+        return self._file.read(size)
 
 
 class _Slice(io.RawIOBase):

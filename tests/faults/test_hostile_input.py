@@ -313,6 +313,80 @@ def test_links_in_a_tar(tmp_path):
     }
 
 
+def tar_header(name: bytes, size: int, kind: bytes) -> bytes:
+    """Returns one ustar header block."""
+    head = bytearray(512)
+    head[: len(name)] = name
+    head[100:108], head[124:136] = b"0000644\0", b"%011o\0" % size
+    head[156:157], head[257:265] = kind, b"ustar\x0000"
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head)
+
+
+def tar_of(*parts: bytes) -> bytes:
+    return b"".join(parts) + bytes(1024)
+
+
+EVENTS_IN_TAR = tar_header(b"input_events.jsonl", len(LINE), b"0") + LINE.ljust(512, b"\0")
+
+
+@pytest.mark.parametrize("kind", [b"L", b"x"], ids=["GNU long name", "pax"])
+def test_a_tar_of_nested_extension_headers(tmp_path, kind):
+    content = b"a\0" if kind == b"L" else b"11 path=ab\n"
+    one = tar_header(b"x", len(content), kind) + content.ljust(512, b"\0")
+    with Measured() as measured:
+        trace = read(write_tar(tmp_path / "many.tar", one * 1000, EVENTS_IN_TAR))
+    assert trace.failed.code == "damaged_archive"
+    assert within(measured, mb=16, seconds=2)
+
+
+@pytest.mark.parametrize("kind", [b"L", b"x", b"g"])
+def test_an_extension_header_of_a_gigabyte(tmp_path, kind):
+    path = tmp_path / "x.tar"
+    with path.open("wb") as f:  # sparse: it takes no room
+        f.write(tar_header(b"x", 1 << 30, kind))
+        f.seek(1 << 30, os.SEEK_CUR)
+        f.write(EVENTS_IN_TAR + bytes(1024))
+    with Measured() as measured:
+        trace = read(path)
+    assert trace.failed.code == "damaged_archive"
+    assert within(measured, mb=16, seconds=2)
+
+
+def test_a_tar_with_a_member_of_negative_size(tmp_path):
+    head = bytearray(tar_header(b"x", 0, b"0"))
+    head[124:136] = b"\xff" * 10 + b"\xfe\x00"
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    assert read(write_tar(tmp_path / "x.tar", bytes(head))).failed.code == "damaged_archive"
+
+
+def write_tar(path: Path, *parts: bytes) -> Path:
+    path.write_bytes(tar_of(*parts))
+    return path
+
+
+def test_a_long_name_in_a_tar_is_still_read(tmp_path):
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+        for name in ("s/input_events.jsonl", "s/screenshots/" + "y" * 200 + ".png"):
+            info = tarfile.TarInfo(name)
+            info.size = len(LINE)
+            tar.addfile(info, io.BytesIO(LINE))
+    assert len(read(tmp_path / "x.tar").events) == 1
+
+
+def test_a_zip_whose_own_name_of_a_member_is_no_utf8(tmp_path):
+    place = zip_of(tmp_path / "x.zip", {"session.json": b"{}", "input_events.jsonl": LINE})
+    data = bytearray(place.read_bytes())
+    at = data.find(b"input_events")
+    struct.pack_into("<H", data, at - 30 + 6, 0x800)  # flag: the name is UTF-8
+    data[at] = 0xFF
+    place.write_bytes(data)
+    trace = read(place)
+    assert trace.failed and "damaged_archive" in {f.code for f in trace.failures}
+
+
 # Names and links ------------------------------------------------------------------------------
 
 
