@@ -39,7 +39,7 @@ def build_graph(
     o = run.options
     output = o.output or ""
     found = pipeline | "FindSessions" >> FindSessions(
-        o.input, o.fingerprint, output, run.checkpoints, run.keys, anew
+        o.input, o.fingerprint, o.own_places, run.checkpoints, run.keys, anew
     )
     new = (
         found["to_do"]

@@ -88,7 +88,7 @@ def plan(options: Options) -> Plan:
     )
     try:
         refs = find_sessions(
-            options.input, fingerprint=options.fingerprint, exclude=(options.output or "",)
+            options.input, fingerprint=options.fingerprint, exclude=options.own_places
         )
     except InputError as error:
         raise UsageError(str(error)) from None

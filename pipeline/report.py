@@ -166,6 +166,8 @@ def _sections(summary: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "Dropped events, by reason", dropped
     if summary["failed"]:
         yield "Failed sessions, by code", summary["failed"]
+    if summary.get("passed_over"):
+        yield "Passed over: no session", summary["passed_over"]
     groups: dict[str, dict[str, int]] = {}
     for name, n in summary["counts"].items():
         group, _, rest = name.partition("/")

@@ -16,6 +16,7 @@ from pipeline.dataflow import template_location
 from pipeline.flink_jobs import cancel_jobs
 from pipeline.locks import only_run
 from pipeline.options import Options, UsageError
+from pipeline.passed_over import keep_passed_over
 from pipeline.preflight import check_runner
 from pipeline.run_places import note_places
 from pipeline.settings import RunSettings, load_prices, resolve
@@ -25,7 +26,7 @@ from pipeline.stores import complete_beam_options
 from schemas.receipts import Receipt, VersionPlan
 from transforms import storage
 from transforms.checkpoints import CheckpointStore
-from transforms.ingest.find import InputError, find_sessions
+from transforms.ingest.find import InputError, PassedOver, find_inputs
 from transforms.keys import stable_hash
 from transforms.storage_emulator import skip_credentials
 from transforms.write.commit import write_summary
@@ -58,6 +59,8 @@ class Outcome:
     computed: bool
     """False: every session was done before, and the version was published before."""
     seconds: float
+    passed_over: dict[str, int] = dataclasses.field(default_factory=dict)
+    """What of the input is no session: kind → number; ``PRIVATE/passed_over.jsonl`` names it."""
 
 
 def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None) -> Outcome:
@@ -79,15 +82,21 @@ def run(options: Options, anew: frozenset[str] = frozenset(), report: Any = None
             found = look_up(settings, anew)
         except InputError as error:
             raise UsageError(str(error)) from None
+        passed_over = keep_passed_over(options.private_root, found.passed_over)
         plan = found.plan
         if report:
             report.total = found.to_do
         manifest = read_manifest(options.output or "") if plan else None
         if plan and manifest and manifest["version"] == plan.version:
             link_dataset(options.output or "", manifest)
-            return Outcome("", plan.version, manifest, False, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            return Outcome("", plan.version, manifest, False, seconds, passed_over)
         summary = _run_graph(settings, anew, report)
-    return Outcome(settings.run_id, summary["version"], summary, True, time.monotonic() - started)
+        if passed_over:
+            summary["passed_over"] = passed_over
+            write_summary(storage.join(options.output or "", "run", settings.run_id), summary)
+    seconds = time.monotonic() - started
+    return Outcome(settings.run_id, summary["version"], summary, True, seconds, passed_over)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +107,7 @@ class Found:
     """Sessions whose result does not exist yet."""
     plan: VersionPlan | None
     """Of the version, when every result exists."""
+    passed_over: list[PassedOver]
 
 
 def look_up(settings: RunSettings, anew: frozenset[str] = frozenset()) -> Found:
@@ -109,7 +119,8 @@ def look_up(settings: RunSettings, anew: frozenset[str] = frozenset()) -> Found:
     store = CheckpointStore(settings.checkpoints)
     receipts: list[Receipt] = []
     to_do = 0
-    for ref in find_sessions(o.input, fingerprint=o.fingerprint, exclude=(o.output or "",)):
+    found = find_inputs(o.input, fingerprint=o.fingerprint, exclude=o.own_places)
+    for ref in found.sessions:
         session_id = settings.keys.published_id(ref.session_id)
         if session_id in settings.keys.forgotten:
             continue
@@ -120,8 +131,9 @@ def look_up(settings: RunSettings, anew: frozenset[str] = frozenset()) -> Found:
         else:
             receipts.append(receipt)
     if to_do:
-        return Found(to_do, None)
-    return Found(0, plan_version(receipts, settings.writing, int(o.max_shard_mb * 1e6)))
+        return Found(to_do, None, found.passed_over)
+    plan = plan_version(receipts, settings.writing, int(o.max_shard_mb * 1e6))
+    return Found(0, plan, found.passed_over)
 
 
 def _write_template(settings: RunSettings, anew: frozenset[str]) -> None:

@@ -163,7 +163,7 @@ class _ZipArchive(Archive):
                 continue
             self._members[name] = info
             files[name] = storage.FileStat(name, info.file_size, f"{token}/{info.CRC:08x}")
-        super().__init__(uri, Listing(dict(sorted(files.items())), refused))
+        super().__init__(uri, Listing.of(files, refused))
 
     def open_member(self, name: str) -> BinaryIO:
         try:
@@ -236,7 +236,7 @@ class _TarArchive(Archive):
                 refused[name] = "link"
         for name in sorted(self._places):
             files[name] = storage.FileStat(name, self._places[name][1], token)
-        super().__init__(uri, Listing(dict(sorted(files.items())), refused))
+        super().__init__(uri, Listing.of(files, refused))
 
     def open_member(self, name: str) -> BinaryIO:
         start, size = self._places[name]

@@ -35,13 +35,25 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name can be written down; the system gives bytes that are none as surrogates."""
+    return name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name)
+
+
+def readable(name: str) -> str:
+    """Returns a name with escapes for what is not UTF-8 in it, so that it can be told."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def resolve_inside(name: str) -> str:
     """Returns a name as a relative posix path that cannot leave its folder.
 
     Backslashes are separators, ``.`` and empty components vanish. Raises UnsafePathError with the
-    code ``empty``, ``nul_byte``, ``control_character``, ``absolute_path``, ``drive_letter``,
-    ``url``, ``parent_path`` or ``long_name``.
+    code ``empty``, ``not_utf8``, ``nul_byte``, ``control_character``, ``absolute_path``,
+    ``drive_letter``, ``url``, ``parent_path`` or ``long_name``.
     """
+    if not is_utf8(name):
+        raise UnsafePathError("not_utf8")
     if "\0" in name:
         raise UnsafePathError("nul_byte")
     if any(c < " " or c == "\x7f" for c in name):
@@ -59,7 +71,7 @@ def resolve_inside(name: str) -> str:
         raise UnsafePathError("parent_path")
     if not parts:
         raise UnsafePathError("empty")
-    sizes = [len(part.encode("utf-8", "surrogatepass")) for part in parts]
+    sizes = [len(part.encode()) for part in parts]
     if max(sizes) > MAX_PART_BYTES or sum(sizes) + len(parts) > MAX_NAME_BYTES:
         raise UnsafePathError("long_name")
     return "/".join(parts)
@@ -71,7 +83,13 @@ class Listing(msgspec.Struct, frozen=True):
     files: dict[str, storage.FileStat]
     """Relative posix path → stat; sorted by path."""
     refused: dict[str, str]
-    """Name as found → code (``link``, ``parent_path`` …)."""
+    """Name as found, made readable → code (``link``, ``parent_path`` …)."""
+
+    @classmethod
+    def of(cls, files: dict[str, storage.FileStat], refused: dict[str, str]) -> Listing:
+        """Returns the sorted listing of what was found."""
+        told = ((readable(name), code) for name, code in refused.items())
+        return cls(dict(sorted(files.items())), dict(sorted(told)))
 
 
 def list_folder(uri: str, skip: Callable[[str], bool] = lambda uri: False) -> Listing:
@@ -99,7 +117,7 @@ def _list_local(uri: str, skip: Callable[[str], bool]) -> Listing:
                     _admit(name, entry.path, entry.stat(follow_symlinks=False), files, refused)
                 else:
                     refused[name] = "special_file"
-    return Listing(dict(sorted(files.items())), dict(sorted(refused.items())))
+    return Listing.of(files, refused)
 
 
 def _admit(
@@ -136,7 +154,7 @@ def _list_remote(uri: str, skip: Callable[[str], bool]) -> Listing:
             refused[name] = error.code
             continue
         files[name] = found
-    return Listing(dict(sorted(files.items())), dict(sorted(refused.items())))
+    return Listing.of(files, refused)
 
 
 def open_no_links(root: str, name: str) -> BinaryIO:

@@ -195,7 +195,17 @@ def _opened_files(uri: str, member: str, container: str, fingerprint: str) -> Se
 def single_file(uri: str) -> FolderFiles:
     """Returns a session that is one file: only it, and picture folders beside it, can be seen."""
     folder, _, name = uri.rpartition("/")
-    listing = list_folder(folder or "/")
+    start = len(folder) + 1
+
+    def elsewhere(place: str) -> bool:
+        inside = place[start:]
+        return inside != name and not f"{inside}/".startswith(PICTURE_FOLDERS)
+
+    return only_file(folder, name, list_folder(folder or "/", elsewhere))
+
+
+def only_file(folder: str, name: str, listing: Listing) -> FolderFiles:
+    """Returns a session that is one file of a folder that was listed."""
     kept = {n: s for n, s in listing.files.items() if n == name or n.startswith(PICTURE_FOLDERS)}
     return FolderFiles(folder, Listing(kept, {}))
 

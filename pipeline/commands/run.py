@@ -19,7 +19,7 @@ def run_and_report(options: Options, anew: frozenset[str] = frozenset()) -> int:
     """Runs the job with a live line; returns the exit code."""
     if options.backend_url:
         return _run_for_backend(options, anew)
-    return _run(options, anew)
+    return _run(options, anew)[0]
 
 
 def _run_for_backend(options: Options, anew: frozenset[str]) -> int:
@@ -33,8 +33,9 @@ def _run_for_backend(options: Options, anew: frozenset[str]) -> int:
                 print("no Example waits in the backend")
                 code = 0
             else:
-                code = _run(work.options, anew)
-                work.finish()
+                code, published = _run(work.options, anew)
+                if published:
+                    work.finish()
             for note in work.notes:
                 print(note)
             return code
@@ -43,8 +44,10 @@ def _run_for_backend(options: Options, anew: frozenset[str]) -> int:
         return 2 if isinstance(error, KeyRefused) else 3
 
 
-def _run(options: Options, anew: frozenset[str]) -> int:
+def _run(options: Options, anew: frozenset[str]) -> tuple[int, bool]:
+    """Returns the exit code, and whether the current version is what this run came to."""
     from pipeline import report
+    from pipeline.passed_over import told
     from pipeline.runner import InfrastructureError, run
     from transforms import storage
 
@@ -52,18 +55,21 @@ def _run(options: Options, anew: frozenset[str]) -> int:
         outcome = run(options, anew, report.Report(total=None))
     except (InfrastructureError, storage.StorageError) as error:
         print(f"tracemill run: {error}", file=sys.stderr)
-        return 3
-    output = (options.output or "").rstrip("/")
+        return 3, False
+    output = options.output or ""
     if "template" in outcome.summary:
         print(f"the job was written to {outcome.summary['template']} and not started")
-        return 0
+        return 0, False
+    about_input = told(outcome.passed_over, options.private_root)
     if not outcome.computed:
         print(
             f"nothing to do: all {outcome.summary['sessions']} sessions are in version "
             f"{outcome.version} of {output}; {outcome.seconds:.1f} s"
         )
-        return _exit_code(outcome.summary, options)
-    for line in report.ending(output, outcome.summary, outcome.seconds):
+        for line in about_input:
+            print(line)
+        return _exit_code(outcome.summary, options), True
+    for line in [*report.ending(output, outcome.summary, outcome.seconds), *about_input]:
         print(line)
     if len(options.configurations) > 1:
         from pipeline.compare import write_comparison
@@ -74,7 +80,7 @@ def _run(options: Options, anew: frozenset[str]) -> int:
         report.write_page(output, outcome.summary, outcome.seconds)
         for line in report.first_example(str(storage.local_path(output))):
             print(line)
-    return _exit_code(outcome.summary, options)
+    return _exit_code(outcome.summary, options), True
 
 
 def _exit_code(summary: dict, options: Options) -> int:

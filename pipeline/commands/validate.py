@@ -16,19 +16,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--max_bad_lines", type=int, default=100)
     parser.add_argument("--json", action="store_true", help="print JSON lines")
     given = parser.parse_args(list(arguments))
-    from transforms.ingest.find import InputError, find_sessions
+    import msgspec
+
+    from transforms.ingest.find import InputError, find_inputs
     from transforms.ingest.network import ConfigError, load_network_rules
     from transforms.ingest.read import ReadLimits, read_trace
     from transforms.normalize.coalesce import normalize_events
 
     try:
         rules = load_network_rules(given.network_rules)
-        refs = find_sessions(given.input)
+        found = find_inputs(given.input)
     except (ConfigError, InputError) as error:
         raise UsageError(str(error)) from None
     limits = ReadLimits(max_bad_lines=given.max_bad_lines)
     failed = 0
-    for ref in refs:
+    for ref in found.sessions:
         trace = read_trace(ref, limits, rules)
         made = None if trace.failed else normalize_events(trace)
         failed += trace.failed is not None
@@ -55,4 +57,9 @@ def main(arguments: Sequence[str]) -> int:
             print(f"    {failure.code}  {place}  {failure.message}")
         for dropped in trace.dropped[:20]:
             print(f"    dropped {dropped.kind} {dropped.record}: {dropped.reason}")
+    for one in found.passed_over:
+        if given.json:
+            print(json.dumps({"status": "passed over", **msgspec.structs.asdict(one)}))
+        else:
+            print(f"{one.uri}  passed over  {one.kind}")
     return 1 if failed else 0

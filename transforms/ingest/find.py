@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -23,19 +23,42 @@ from transforms.ingest import layouts
 from transforms.ingest.session_list import Listed, SessionListError, is_list, read_list
 from transforms.json_lines import without_mark
 from transforms.keys import stable_hash
-from transforms.listings import Listing, list_folder
-from transforms.session_files import ArchiveFiles, FolderFiles, SessionFiles, single_file
+from transforms.listings import Listing, list_folder, readable
+from transforms.session_files import (
+    ArchiveFiles,
+    FolderFiles,
+    SessionFiles,
+    only_file,
+    single_file,
+)
 
 FINGERPRINTS = ("stat", "content")
 MAX_SNIFFED_FILES = 1000
 HEAD_BYTES = 64 << 10
 MAX_RECORD_BYTES = 1 << 20
 MAX_ID_LENGTH = 256
+MAX_DESCRIBED = 100
+"""Passed over files and folders that are looked into, for what they may be."""
 LISTING_THREADS = 16
+_UNKNOWN = "unknown_layout"
 
 
 class InputError(ValueError):
     """An ``--input`` that names nothing to read; the message names it and what is expected."""
+
+
+class PassedOver(msgspec.Struct, frozen=True, order=True):
+    """A folder or file that was seen and is no session, or one that was read already."""
+
+    uri: str
+    reason: str
+    dialect: str = ""
+    """What it looks like, which is not read."""
+
+    @property
+    def kind(self) -> str:
+        """Says what it is without naming it."""
+        return f"{self.reason} ({self.dialect})" if self.dialect else self.reason
 
 
 class FoundSessions(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +66,9 @@ class FoundSessions(msgspec.Struct, frozen=True, kw_only=True):
 
     sessions: list[SessionRef]
     """Largest first, then by id; ``defect`` is set on those that will be FAILED."""
-    repeated: list[SessionRef]
-    """Byte-identical copies of a session above (equal id and content); read once."""
-    passed_over: list[tuple[str, str]]
-    """(URI, reason) of folders and files that were seen and are no session."""
+    passed_over: list[PassedOver]
+    """Sorted; of a folder without any session there is one entry. Byte-identical copies of a
+    session above (equal id and content) are among them: ``identical_copy``."""
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -83,7 +105,8 @@ def find_inputs(
     search = _Search([_absolute(e) for e in exclude])
     for pattern in patterns:
         search.add(pattern)
-    return _resolved(list(search.candidates.values()), search.passed_over, fingerprint)
+    sessions, copies = _resolved(list(search.candidates.values()), fingerprint)
+    return FoundSessions(sessions=sessions, passed_over=sorted({*search.passed_over, *copies}))
 
 
 def _absolute(uri: str) -> str:
@@ -100,7 +123,7 @@ class _Search:
         globs = (fnmatch.translate(e).removesuffix("\\Z") for e in exclude)
         self._exclude = re.compile("|".join(f"{g}(?:/.*)?\\Z" for g in globs)) if exclude else None
         self.candidates: dict[tuple[str, str], _Candidate] = {}
-        self.passed_over: list[tuple[str, str]] = []
+        self.passed_over: list[PassedOver] = []
         self._listings: dict[str, Listing] = {}
 
     def add(self, pattern: str) -> None:
@@ -121,20 +144,38 @@ class _Search:
         found = False
         for uri in uris:
             candidates = list(self._in_list(uri) if uri in lists else self._at(uri))
-            for candidate in candidates:
+            if not candidates and named:
+                candidates = [self._unknown(uri)]
+            for candidate in map(_with_a_name, candidates):
                 self.candidates.setdefault((candidate.uri, candidate.member), candidate)
             found = found or bool(candidates)
-            if not candidates and named:
-                self.candidates.setdefault((uri, ""), self._unknown(uri))
-                found = True
-            elif not candidates and not self._part_of_session(uri):
-                self.passed_over.append((uri, "unknown_layout"))
+            if not candidates and not self._part_of_session(uri):
+                self._pass_over(uri, dialect=closest_dialect(uri))
         if not found:
             hint = next(filter(None, (looks_like(uri) for uri in uris[:20])), "")
             raise InputError(f"--input {pattern}: {len(uris)} matches, none is a session{hint}")
 
     def _excluded(self, uri: str) -> bool:
         return self._exclude is not None and bool(self._exclude.match(uri))
+
+    def _pass_over(self, uri: str, reason: str = _UNKNOWN, dialect: str = "") -> None:
+        self.passed_over.append(PassedOver(readable(uri), reason, dialect))
+
+    def _pass_over_rest(
+        self, uri: str, files: SessionFiles, rest: Listing, roots: Iterable[str]
+    ) -> None:
+        """Notes what lies beside the sessions, a folder without any as one."""
+        for name, code in rest.refused.items():
+            self._pass_over(f"{uri}/{name}", code)
+        above = {folder for root in roots for folder in layouts.ancestors(root)}
+        groups: dict[str, list[str]] = {}
+        for name in rest.files:
+            folders = [f for f in reversed(layouts.ancestors(name)) if f and f not in above]
+            groups.setdefault(folders[0] if folders else name, []).append(name)
+        for group, names in groups.items():
+            described = len(self.passed_over) < MAX_DESCRIBED
+            dialect = layouts.closest_dialect(names, _head_in(files)) if described else None
+            self._pass_over(f"{uri}/{group}", dialect=dialect or "")
 
     def _part_of_session(self, uri: str) -> bool:
         """Whether a match such as ``s1/screenshots`` lies in a session found by its neighbour."""
@@ -160,16 +201,16 @@ class _Search:
             reader = layouts.find_roots(listing.files).get("")
             if reader:
                 yield _Candidate(folder, reader, FolderFiles(folder, listing), listing.files)
-            return
+                return
         try:
             archive = open_archive(uri)
         except DamagedFileError as error:
             yield _Candidate(uri, f"{layouts.UNKNOWN}-archive", None, {}, defect=error.code)
             return
         if archive is not None:
-            yield from _in_archive(archive)
+            yield from self._in_archive(archive)
             return
-        yield from _single(uri)
+        yield from self._single(uri)
 
     def _in_list(self, uri: str) -> Iterable[_Candidate]:
         """The sessions that a list of records names; what isn't there will be FAILED."""
@@ -189,25 +230,57 @@ class _Search:
 
     def _in_folder(self, uri: str) -> Iterable[_Candidate]:
         listing = self._listing(uri)
-        roots = layouts.find_roots(listing.files)
-        parts, loose = _parts(listing, roots)
-        found = bool(roots)
+        roots = layouts.find_roots([*listing.files, *listing.refused])
+        parts, rest = _parts(listing, roots)
         for root, reader in roots.items():
-            place = storage.join(uri, root)
-            yield _Candidate(place, reader, FolderFiles(place, parts[root]), parts[root].files)
-        for name in loose.files:
+            place, part = storage.join(uri, root), parts[root]
+            if part.files:
+                yield _Candidate(place, reader, FolderFiles(place, part), part.files)
+            else:
+                code = next(iter(part.refused.values()))
+                yield _Candidate(place, layouts.UNKNOWN, None, {}, defect=code)
+        found = bool(roots)
+        sniffed = 0
+        for name, stat in list(rest.files.items()):
+            inside: list[_Candidate] = []
             if name.lower().endswith(layouts.ARCHIVE_SUFFIXES):
-                inside = list(self._at(listing.files[name].uri))
-                found = found or bool(inside)
-                if not inside:
-                    self.passed_over.append((listing.files[name].uri, "unknown_layout"))
-                yield from inside
-        for name, code in loose.refused.items():
-            self.passed_over.append((f"{uri}/{name}", code))
-        if not found:
-            lines = [n for n in loose.files if layouts.plain_name(n).endswith(".jsonl")]
-            for name in lines[:MAX_SNIFFED_FILES]:
-                yield from _single(listing.files[name].uri)
+                inside = list(self._at(stat.uri))
+            elif layouts.plain_name(name).endswith(".jsonl") and sniffed < MAX_SNIFFED_FILES:
+                sniffed += 1
+                inside = list(self._single(stat.uri))
+            if inside:
+                found = True
+                del rest.files[name]
+            yield from inside
+        if found:
+            self._pass_over_rest(uri, FolderFiles(uri, listing), rest, roots)
+
+    def _in_archive(self, archive: Archive) -> Iterable[_Candidate]:
+        listing = archive.listing
+        roots = layouts.find_roots([*listing.files, *listing.refused])
+        parts, rest = _parts(listing, roots)
+        for root, reader in roots.items():
+            files = ArchiveFiles(archive, root)
+            layout = f"{reader}-archive"
+            yield _Candidate(archive.uri, layout, files, parts[root].files, member=root)
+        if roots:
+            self._pass_over_rest(archive.uri, ArchiveFiles(archive, ""), rest, roots)
+
+    def _single(self, uri: str) -> Iterable[_Candidate]:
+        """A JSON-lines file of any name whose first line says what it is."""
+        folder, _, base = uri.rpartition("/")
+        files = only_file(folder, base, self._listing(folder or "/"))
+        name = layouts.plain_name(base)
+        if name not in files:
+            return
+        try:
+            with files.open(name) as f:
+                reader = layouts.sniff_lines(f.read(HEAD_BYTES))
+        except DamagedFileError as error:
+            yield _Candidate(uri, f"{layouts.UNKNOWN}-file", None, {}, defect=error.code)
+            return
+        if reader:
+            yield _Candidate(uri, f"{reader}-file", files, files.stats)
 
     def _unknown(self, uri: str) -> _Candidate:
         if _is_file(uri):
@@ -217,9 +290,6 @@ class _Search:
         return _Candidate(
             uri, layouts.UNKNOWN, FolderFiles(uri, listing), listing.files, "", _UNKNOWN
         )
-
-
-_UNKNOWN = "unknown_layout"
 
 
 def _head(uri: str) -> bytes:
@@ -252,33 +322,35 @@ def _parts(listing: Listing, roots: dict[str, str]) -> tuple[dict[str, Listing],
     return parts, loose
 
 
-def _in_archive(archive: Archive) -> Iterable[_Candidate]:
-    listing = archive.listing
-    roots = layouts.find_roots([*listing.files, *listing.refused])
-    parts, _ = _parts(listing, roots)
-    for root, reader in roots.items():
-        files = ArchiveFiles(archive, root)
-        yield _Candidate(archive.uri, f"{reader}-archive", files, parts[root].files, member=root)
+def _with_a_name(candidate: _Candidate) -> _Candidate:
+    """What cannot be named in UTF-8 cannot be told of, so it is FAILED under a readable name."""
+    uri, member = readable(candidate.uri), readable(candidate.member)
+    if (uri, member) == (candidate.uri, candidate.member):
+        return candidate
+    return _Candidate(uri, layouts.UNKNOWN, None, {}, member, defect="not_utf8")
 
 
-def _single(uri: str) -> Iterable[_Candidate]:
-    """A JSON-lines file of any name whose first line says what it is."""
-    files = single_file(uri)
-    name = layouts.plain_name(storage.name_of(uri))
-    if name not in files:
-        return
-    try:
-        with files.open(name) as f:
-            reader = layouts.sniff_lines(f.read(HEAD_BYTES))
-    except DamagedFileError as error:
-        yield _Candidate(uri, f"{layouts.UNKNOWN}-file", None, {}, defect=error.code)
-        return
-    if reader:
-        yield _Candidate(uri, f"{reader}-file", files, files.stats)
+def _head_in(files: SessionFiles) -> Callable[[str], bytes]:
+    """Returns what reads a file's first bytes; none where they cannot be read."""
+
+    def head(name: str) -> bytes:
+        try:
+            with files.open(name) as f:
+                return f.read(HEAD_BYTES)
+        except (DamagedFileError, OSError):
+            return b""
+
+    return head
 
 
 def looks_like(uri: str) -> str:
     """Returns "; it looks like …, which is not read" for a folder or file, or "" if it doesn't."""
+    dialect = closest_dialect(uri)
+    return f"; it looks like {dialect}, which is not read" if dialect else ""
+
+
+def closest_dialect(uri: str) -> str:
+    """Returns what else a folder or file looks like, or ""."""
     if _is_file(uri):
         archive = None
         try:
@@ -288,21 +360,14 @@ def looks_like(uri: str) -> str:
         files: SessionFiles = ArchiveFiles(archive, "") if archive else single_file(uri)
     else:
         files = FolderFiles(uri, list_folder(uri))
-
-    def head(name: str) -> bytes:
-        try:
-            with files.open(name) as f:
-                return f.read(HEAD_BYTES)
-        except (DamagedFileError, OSError):
-            return b""
-
-    dialect = layouts.closest_dialect(files.names(), head)
-    return f"; it looks like {dialect}, which is not read" if dialect else ""
+    return layouts.closest_dialect(files.names(), _head_in(files)) or ""
 
 
 def _resolved(
-    candidates: list[_Candidate], passed_over: list[tuple[str, str]], fingerprint: str
-) -> FoundSessions:
+    candidates: list[_Candidate], fingerprint: str
+) -> tuple[list[SessionRef], list[PassedOver]]:
+    """Returns the sessions of all candidates, and the copies among them."""
+
     def ref_of(candidate: _Candidate) -> SessionRef:
         return _ref(candidate, fingerprint)
 
@@ -316,7 +381,7 @@ def _resolved(
     for ref, candidate in zip(refs, candidates, strict=True):
         by_id.setdefault(_id_key(ref.session_id), []).append((ref, candidate))
     sessions: list[SessionRef] = []
-    repeated: list[SessionRef] = []
+    copies: list[PassedOver] = []
     for same in by_id.values():
         same.sort(key=lambda pair: (pair[0].uri, pair[0].member))
         distinct: dict[str, SessionRef] = {}
@@ -325,7 +390,7 @@ def _resolved(
             if len(same) > 1 and candidate.files is not None and fingerprint != "content":
                 content = candidate.files.content_digest()
             if content in distinct:
-                repeated.append(ref)
+                copies.append(PassedOver(storage.join(ref.uri, ref.member), "identical_copy"))
             else:
                 distinct[content] = ref
         clash = len(distinct) > 1
@@ -334,8 +399,7 @@ def _resolved(
             for ref in distinct.values()
         )
     sessions.sort(key=lambda r: (-r.size_bytes, r.session_id, r.uri, r.member))
-    repeated.sort(key=lambda r: (r.session_id, r.uri, r.member))
-    return FoundSessions(sessions=sessions, repeated=repeated, passed_over=sorted(set(passed_over)))
+    return sessions, copies
 
 
 def _ref(candidate: _Candidate, fingerprint: str) -> SessionRef:

@@ -17,6 +17,9 @@ TRACEPIPE = "tracepipe"
 ALIEN = "alien"
 UNKNOWN = "unknown"
 
+_SURENESS = {TRACEPIPE: 0, ALIEN: 1, NATIVE: 2}
+"""How far the file that a session is recognised by can be anything else."""
+
 EVENTS_FILE = "input_events.jsonl"
 TRAJECTORY_FILE = "trajectory.jsonl"
 SESSION_FILE = "session.json"
@@ -35,8 +38,9 @@ def plain_name(name: str) -> str:
 def find_roots(names: Iterable[str]) -> dict[str, str]:
     """Returns {folder: reader} of the sessions among relative paths; "" is the root itself.
 
-    A session never holds another one. A folder that has parts of a session but no events counts
-    as a session too (it will be FAILED for that), unless real ones lie below it.
+    A session never holds another one, see :func:`_outermost`. A folder that has parts of a session
+    but no events counts as a session too (it will be FAILED for that), unless real ones lie below
+    it.
     """
     strong: dict[str, str] = {}
     weak: dict[str, str] = {}
@@ -56,17 +60,40 @@ def find_roots(names: Iterable[str]) -> dict[str, str]:
             weak.setdefault(parent, NATIVE)
         elif parent.rpartition("/")[2] == "screenshot" and base.endswith(".json"):
             weak.setdefault(parent.rpartition("/")[0], TRACEPIPE)
-    outermost = {f: r for f, r in strong.items() if not any(a in strong for a in _ancestors(f))}
-    above = {a for folder in outermost for a in _ancestors(folder)}
+    outermost = _outermost(strong)
+    above = {a for folder in outermost for a in ancestors(folder)}
     for folder, reader in sorted(weak.items()):
         if folder in outermost or folder in above:
             continue
-        if not any(a in outermost for a in _ancestors(folder)):
+        if not any(a in outermost for a in ancestors(folder)):
             outermost[folder] = reader
     return dict(sorted(outermost.items()))
 
 
-def _ancestors(folder: str) -> list[str]:
+def _outermost(strong: dict[str, str]) -> dict[str, str]:
+    """Returns those of the folders with events that lie in no other one.
+
+    But ``input/*.json`` is a guess, and a trajectory may lie beside the sessions it was made of:
+    such a folder gives way to several sessions below it, and to one of a surer kind.
+    """
+    inside: dict[str, list[str]] = {}
+    for folder in strong:
+        for outer in ancestors(folder):
+            if outer in strong:
+                inside.setdefault(outer, []).append(folder)
+    found = dict(strong)
+    for outer in sorted(inside, key=len, reverse=True):
+        inner = [folder for folder in inside[outer] if folder in found]
+        surer = any(_SURENESS[strong[f]] > _SURENESS[strong[outer]] for f in inner)
+        if strong[outer] != NATIVE and (surer or len(inner) > 1):
+            del found[outer]
+        else:
+            for folder in inner:
+                del found[folder]
+    return found
+
+
+def ancestors(folder: str) -> list[str]:
     """Returns the folders above, nearest first, up to ""."""
     found = []
     while folder:
@@ -77,7 +104,7 @@ def _ancestors(folder: str) -> list[str]:
 
 def root_of(name: str, roots: dict[str, str]) -> str | None:
     """Returns the session folder a file belongs to."""
-    return next((a for a in _ancestors(name) if a in roots), None)
+    return next((a for a in ancestors(name) if a in roots), None)
 
 
 def sniff_lines(head: bytes) -> str | None:

@@ -31,7 +31,9 @@ __all__ = ["ReadLimits", "read_trace"]
 
 _DEFECTS = {
     "duplicate_session": "another input has the same session id and other content",
+    "link": "its files are links, which are not followed",
     "missing_input_events": "nothing lies where the list of sessions says",
+    "not_utf8": "the name of its folder or file is not UTF-8",
     "unknown_layout": "no session layout that is known",
 }
 

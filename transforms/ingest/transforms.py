@@ -14,7 +14,7 @@ from schemas.receipts import SessionState
 from schemas.traces import SessionRef
 from schemas.work import SessionWork
 from transforms.checkpoints import CheckpointKeys, CheckpointStore
-from transforms.ingest.find import find_sessions
+from transforms.ingest.find import find_inputs
 from transforms.ingest.network import NetworkRules
 from transforms.ingest.read import ReadLimits, read_trace
 from transforms.shuffle import Spread
@@ -22,12 +22,13 @@ from transforms.stage import SessionDoFn, count
 
 
 class _ListSessions(beam.DoFn):
-    def __init__(self, patterns: tuple[str, ...], fingerprint: str, output: str):
-        self.patterns, self.fingerprint, self.output = patterns, fingerprint, output
+    def __init__(self, patterns: tuple[str, ...], fingerprint: str, exclude: tuple[str, ...]):
+        self.patterns, self.fingerprint, self.exclude = patterns, fingerprint, exclude
 
     def process(self, unused_impulse: bytes) -> Iterator[bytes]:
-        found = find_sessions(self.patterns, fingerprint=self.fingerprint, exclude=(self.output,))
-        for ref in found:
+        found = find_inputs(self.patterns, fingerprint=self.fingerprint, exclude=self.exclude)
+        count("FindSessions", "passed_over", len(found.passed_over))
+        for ref in found.sessions:
             yield pack(ref)
 
 
@@ -93,7 +94,7 @@ class FindSessions(beam.PTransform):
 
     patterns: tuple[str, ...]
     fingerprint: str
-    output: str
+    exclude: tuple[str, ...]
     """Never read as input, also where it lies inside a folder that is."""
     checkpoints: str
     keys: CheckpointKeys
@@ -106,7 +107,7 @@ class FindSessions(beam.PTransform):
             | beam.Impulse()
             | "ListSessions"
             >> beam.ParDo(
-                _ListSessions(self.patterns, self.fingerprint, self.output)
+                _ListSessions(self.patterns, self.fingerprint, self.exclude)
             ).with_output_types(bytes)
             | "SpreadSessions" >> Spread()
             | "LookUpCheckpoints"

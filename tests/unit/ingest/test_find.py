@@ -4,10 +4,12 @@ import shutil
 import tarfile
 import zipfile
 
+import msgspec
 import pytest
 
+from schemas.packing import pack
 from tests.support.session_folders import RULES, event, png, read, write
-from transforms.ingest.find import InputError, find_inputs, find_sessions
+from transforms.ingest.find import InputError, PassedOver, find_inputs, find_sessions
 from transforms.ingest.layouts import find_roots
 from transforms.ingest.read import ReadLimits, read_trace
 
@@ -104,11 +106,85 @@ def test_a_session_in_a_session_is_part_of_it(tmp_path):
     assert find_roots([]) == {}
 
 
+def test_a_guess_gives_way_to_the_sessions_below_it(tmp_path):
+    """An ``input`` folder of something else, or one trajectory of all, hid every session."""
+    assert find_roots(["input/x.json", "s/input_events.jsonl"]) == {"s": "native"}
+    assert find_roots(["trajectory.jsonl", "a/trajectory.jsonl", "b/trajectory.jsonl"]) == {
+        "a": "alien",
+        "b": "alien",
+    }
+    assert find_roots(["trajectory.jsonl", "a/input/1.json", "a/old/input/1.json"]) == {"": "alien"}
+    assert find_roots(["s/trajectory.jsonl", "s/backup/trajectory.jsonl"]) == {"s": "alien"}
+    write(tmp_path, {"trajectory.jsonl": [STEP], "images/1.png": png()})
+    write(tmp_path, {"a/input_events.jsonl": [event()], "b/input_events.jsonl": [event(1)]})
+    assert set(found(tmp_path)) == {
+        ("a", "native", ""),
+        ("b", "native", ""),
+        ("trajectory", "alien-file", ""),
+    }
+    assert found(tmp_path / "trajectory.jsonl") == [("trajectory", "alien-file", "")]
+
+
+def test_loose_files_beside_session_folders_are_read_too(tmp_path):
+    write(tmp_path / "s", EVENTS)
+    write(tmp_path, {"monday.jsonl": [event(1)], "deep/tuesday.jsonl": [event(2)]})
+    assert {i for i, _, _ in found(tmp_path)} == {"s", "monday", "tuesday"}
+    assert len(read(tmp_path / "deep" / "tuesday.jsonl").events) == 1
+
+
+def test_what_lies_beside_sessions_is_told_once_a_folder_with_what_it_looks_like(tmp_path):
+    write(tmp_path / "in" / "s", EVENTS)
+    write(
+        tmp_path / "in",
+        {
+            "web/r.json": {"title": "x", "steps": []},
+            "web/more/r.json": {},
+            "readme.md": b"x",
+            "x/t/input_events.jsonl": [event(1)],
+            "x/a.har": {"log": {"entries": []}},
+        },
+    )
+    result = find_inputs([str(tmp_path / "in")])
+    assert [r.session_id for r in result.sessions] == ["s", "t"]
+    assert [(os.path.relpath(p.uri, tmp_path), p.kind) for p in result.passed_over] == [
+        ("in/readme.md", "unknown_layout"),
+        ("in/web", "unknown_layout (a Chrome DevTools Recorder script)"),
+        ("in/x/a.har", "unknown_layout (a HAR file without input events)"),
+    ]
+    zipped(tmp_path / "one.zip", {"s/input_events.jsonl": b"", "r.json": b'{"title":1,"steps":[]}'})
+    (told,) = find_inputs([str(tmp_path / "one.zip")]).passed_over
+    assert told.uri == str(tmp_path / "one.zip/r.json") and "DevTools" in told.dialect
+
+
+def test_names_that_are_not_utf8_are_failed_or_passed_over(tmp_path):
+    """What cannot be written down must end neither the run nor in silence."""
+    write(tmp_path / "in" / "good", {**EVENTS, "screenshots/1.png": png()})
+    root = os.fsencode(tmp_path / "in")
+    os.makedirs(root + b"/s\xe9")
+    for name in (b"s\xe9/input_events.jsonl", b"good/screenshots/\xe9.png", b"\xe9.zip"):
+        with open(root + b"/" + name, "wb") as f:
+            f.write(b'{"type":"focus","timestamp":1770000000000}\n')
+    for pattern in (tmp_path / "in", tmp_path / "in" / "*", os.fsdecode(root + b"/s\xe9")):
+        result = find_inputs([str(pattern)])
+        pack(result.sessions)
+        msgspec.json.encode(result.passed_over)
+        failed = next(r for r in result.sessions if r.defect)
+        assert (failed.session_id, failed.defect) == ("s\\udce9", "not_utf8")
+        assert read_trace(failed, ReadLimits(), RULES).failed.code == "not_utf8"
+    trace = read(tmp_path / "in" / "good")
+    assert [(d.record, d.reason) for d in trace.dropped if d.kind == "file"] == [
+        ("screenshots/\\udce9.png", "not_utf8")
+    ]
+    result = find_inputs([str(tmp_path / "in")])
+    assert [p.kind for p in result.passed_over] == ["not_utf8"]
+    assert find_inputs([os.fsdecode(root + b"/\xe9.zip")]).sessions[0].defect == "not_utf8"
+
+
 def test_one_session_reached_twice_counts_once(tmp_path):
     write(tmp_path / "a", EVENTS)
     result = find_inputs([str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a" / "*")])
     assert [r.session_id for r in result.sessions] == ["a"]
-    assert (result.repeated, result.passed_over) == ([], [])
+    assert result.passed_over == []
 
 
 def test_clashing_ids_with_other_bytes_fail_both(tmp_path):
@@ -136,9 +212,9 @@ def test_an_identical_copy_is_read_once(tmp_path, fingerprint):
     )
     result = find_inputs([str(tmp_path)], fingerprint=fingerprint)
     assert [r.uri for r in result.sessions] == [str(tmp_path / "s.zip")]
-    assert [r.uri for r in result.repeated] == [
-        str(tmp_path / "x" / "s"),
-        str(tmp_path / "y" / "s"),
+    assert result.passed_over == [
+        PassedOver(str(tmp_path / "x" / "s"), "identical_copy"),
+        PassedOver(str(tmp_path / "y" / "s"), "identical_copy"),
     ]
 
 
@@ -214,8 +290,8 @@ def test_what_is_passed_over_is_told(tmp_path):
     result = find_inputs([str(tmp_path / "real")])
     assert [r.session_id for r in result.sessions] == ["s"]
     assert result.passed_over == [
-        (str(tmp_path / "real" / "link"), "link"),
-        (str(tmp_path / "real" / "photos.zip"), "unknown_layout"),
+        PassedOver(str(tmp_path / "real" / "link"), "link"),
+        PassedOver(str(tmp_path / "real" / "photos.zip"), "unknown_layout"),
     ]
 
 

@@ -1,0 +1,53 @@
+"""A run over a folder as people have it: odd names, damage, other things beside the sessions."""
+
+import json
+import os
+
+import pytest
+
+from pipeline.cli import main
+from tests.pipeline.jobs import job, summary, tracemill
+from tests.support.synthetic import write_catalogue, write_sessions
+
+DAMAGED = b"\x1f\x8b\x08\0 and no more"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("odd")
+    write_sessions(folder / "in", 2)
+    write_catalogue(folder / "suite.json")
+    for session in (folder / "in").iterdir():
+        (session / "network_traffic.jsonl.gz").write_bytes(DAMAGED)
+    odd = os.fsencode(folder / "in") + b"/jo\xe9"
+    os.mkdir(odd)
+    with open(odd + b"/input_events.jsonl", "wb") as f:
+        f.write(b'{"type":"focus","timestamp":1770000000000}\n')
+    (folder / "in" / "jo fisher.har").write_text('{"log": {"entries": []}}')
+    tracemill(*arguments(folder))
+    return folder
+
+
+def arguments(place, *more):
+    # A private location in the middle of the input is none of it.
+    private = f"--private={place / 'in' / 'private'}"
+    return job(place / "in", place / "suite.json", place / "out", private, *more)
+
+
+def test_a_name_that_is_no_utf8_fails_its_session_alone(place):
+    facts = summary(place / "out")
+    assert (facts["sessions"], facts["failed"]) == (3, {"not_utf8": 1})
+
+
+def test_what_is_passed_over_is_counted_and_named_privately(place, capsys):
+    kind = "unknown_layout (a HAR file without input events)"
+    assert summary(place / "out")["passed_over"] == {kind: 1}
+    named = place / "in" / "private" / "passed_over.jsonl"
+    assert json.loads(named.read_text())["uri"] == str(place / "in" / "jo fisher.har")
+    assert named.stat().st_mode & 0o777 == 0o600
+    published = [p for p in (place / "out").rglob("*") if p.is_file()]
+    assert not [p for p in published if b"fisher" in p.read_bytes()]
+    again = tracemill(*arguments(place))
+    assert "nothing to do" in again.stdout and f"passed over: 1 {kind}" in again.stdout
+    assert main(["validate", str(place / "in" / "*")]) == 1
+    assert f"jo fisher.har  passed over  {kind}" in capsys.readouterr().out
