@@ -39,7 +39,7 @@ def build_graph(
     o = run.options
     output = o.output or ""
     found = pipeline | "FindSessions" >> FindSessions(
-        o.input, o.fingerprint, o.own_places, run.checkpoints, run.keys, anew
+        o.input, o.fingerprint, o.own_places, run.checkpoints, run.keys, anew, o.raw_copies
     )
     new = (
         found["to_do"]
@@ -48,7 +48,7 @@ def build_graph(
         | "MatchObservations" >> MatchObservations(run.match, o.fail_fast)
         | "LocateSensitive" >> LocateSensitive(run.privacy, run.keys, o.fail_fast)
         | "Redact" >> Redact(run.privacy, run.publishing, run.keys, o.fail_fast)
-        | "WritePrepared" >> WritePrepared(run.checkpoints, o.private_root, run.keys, o.keep_raw)
+        | "WritePrepared" >> WritePrepared(run.checkpoints, o.private_root, run.keys)
     )
     prepared = (found["prepared"], new) | "AllPrepared" >> beam.Flatten()
     made = (

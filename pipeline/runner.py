@@ -26,6 +26,7 @@ from pipeline.stores import complete_beam_options
 from schemas.receipts import Receipt, VersionPlan
 from transforms import storage
 from transforms.checkpoints import CheckpointStore
+from transforms.ingest import raw_copies
 from transforms.ingest.find import InputError, PassedOver, find_inputs
 from transforms.keys import stable_hash
 from transforms.storage_emulator import skip_credentials
@@ -126,7 +127,12 @@ def look_up(settings: RunSettings, anew: frozenset[str] = frozenset()) -> Found:
             continue
         key = settings.keys.prepared(ref.session_id, ref.fingerprint, ref.defect)
         receipt = store.receipt("result", settings.keys.result(session_id, key))
-        if receipt is None or receipt.volatile or session_id in anew:
+        if (
+            receipt is None
+            or receipt.volatile
+            or session_id in anew
+            or (o.raw_copies and not raw_copies.is_kept(o.raw_copies, session_id, ref))
+        ):
             to_do += 1
         else:
             receipts.append(receipt)

@@ -6,7 +6,6 @@ Everything in it is scrubbed: later stages, the model and the dataset see nothin
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,7 +29,6 @@ from schemas.work import SessionWork
 from transforms import storage
 from transforms.checkpoints import Checkpoint, CheckpointKeys, CheckpointStore, table_bytes
 from transforms.places import frame_path
-from transforms.session_files import open_session_files
 from transforms.stage import internal_failure
 
 KIND = "prepared"
@@ -190,8 +188,8 @@ def _published_audit(row: Audit, prepared: PreparedSession) -> Audit:
 
 
 class _WritePrepared(beam.DoFn):
-    def __init__(self, root: str, private: str, keys: CheckpointKeys, keep_raw: bool):
-        self.root, self.private, self.keys, self.keep_raw = root, private, keys, keep_raw
+    def __init__(self, root: str, private: str, keys: CheckpointKeys):
+        self.root, self.private, self.keys = root, private, keys
 
     def setup(self) -> None:
         self.store = CheckpointStore(self.root)
@@ -250,19 +248,6 @@ class _WritePrepared(beam.DoFn):
         }
         uri = storage.join(self.private, "sessions", f"{session_id}.json")
         storage.write_bytes(uri, msgspec.json.encode(record), mode=0o600)
-        if self.keep_raw:
-            keep_raw_files(work, storage.join(self.private, "raw", session_id))
-
-
-def keep_raw_files(work: SessionWork, folder: str) -> None:
-    """Copies a session's files, as they were recorded, below the private location."""
-    files = open_session_files(work.ref)
-    for name in files.names():
-        with (
-            files.open(name) as source,
-            storage.atomic_writer(storage.join(folder, name), mode=0o600) as copy,
-        ):
-            shutil.copyfileobj(source, copy, 1 << 20)
 
 
 @dataclasses.dataclass
@@ -272,10 +257,9 @@ class WritePrepared(beam.PTransform):
     checkpoints: str
     private: str
     keys: CheckpointKeys
-    keep_raw: bool = False
 
     def expand(self, sessions: Any) -> Any:
         """SessionWork → packed Receipt."""
         return sessions | "WritePreparedCheckpoint" >> beam.ParDo(
-            _WritePrepared(self.checkpoints, self.private, self.keys, self.keep_raw)
+            _WritePrepared(self.checkpoints, self.private, self.keys)
         ).with_output_types(bytes)

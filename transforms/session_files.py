@@ -60,6 +60,10 @@ class SessionFiles:
             self._stored[shown] = name
             self._sizes[shown] = sizes[name]
 
+    def stored_names(self) -> list[str]:
+        """Returns the relative paths of all files as they are stored, sorted."""
+        return sorted(self._stored.values())
+
     def names(self) -> list[str]:
         """Returns the relative paths of all files, sorted; a ``.gz`` suffix is not shown."""
         return sorted(self._stored)
@@ -81,7 +85,7 @@ class SessionFiles:
         stored = self._stored.get(resolved)
         if stored is None:
             raise FileNotFoundError(f"{self.uri}: no such file in the session")
-        raw = self._open_stored(stored)
+        raw = self.open_stored(stored)
         if not hasattr(raw, "peek"):
             raw = buffered(raw)
         if raw.peek(2)[:2] == GZIP_MAGIC:  # type: ignore[attr-defined]
@@ -115,10 +119,10 @@ class SessionFiles:
     def content_digest(self) -> str:
         """Returns a hash over the paths and bytes of all files, as stored."""
         total = hashlib.blake2b(digest_size=16)
-        for stored in sorted(self._stored.values()):
+        for stored in self.stored_names():
             one = hashlib.blake2b(digest_size=32)
             try:
-                with self._open_stored(stored) as f:
+                with self.open_stored(stored) as f:
                     while data := f.read(1 << 20):
                         one.update(data)
             except (DamagedFileError, UnsafePathError) as error:
@@ -131,7 +135,8 @@ class SessionFiles:
         """Whether files are read without a request each."""
         return True
 
-    def _open_stored(self, stored: str) -> BinaryIO:
+    def open_stored(self, stored: str) -> BinaryIO:
+        """Opens a file as it is stored; its faults are those of :meth:`open`."""
         raise NotImplementedError
 
 
@@ -154,7 +159,7 @@ class FolderFiles(SessionFiles):
         """Whether files are read without a request each."""
         return storage.is_local(self.uri)
 
-    def _open_stored(self, stored: str) -> BinaryIO:
+    def open_stored(self, stored: str) -> BinaryIO:
         if not self.is_local:
             return storage.open_read(self.stats[stored].uri)
         return open_no_links(str(storage.local_path(self.uri)), stored)
@@ -176,7 +181,7 @@ class ArchiveFiles(SessionFiles):
         }
         super().__init__(storage.join(archive.uri, member), sizes, refused)
 
-    def _open_stored(self, stored: str) -> BinaryIO:
+    def open_stored(self, stored: str) -> BinaryIO:
         return self._archive.open_member(self._prefix + stored)
 
 

@@ -42,7 +42,7 @@ class MemoryFiles(SessionFiles):
         super().__init__("memory", {n: len(d) for n, d in files.items()}, {})
         self._files = files
 
-    def _open_stored(self, stored: str) -> io.BufferedReader:
+    def open_stored(self, stored: str) -> io.BufferedReader:
         return io.BufferedReader(io.BytesIO(self._files[stored]))  # type: ignore[arg-type]
 
 

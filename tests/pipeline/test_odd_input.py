@@ -6,8 +6,9 @@ import os
 import pytest
 
 from pipeline.cli import main
-from tests.pipeline.jobs import job, summary, tracemill
+from tests.pipeline.jobs import job, summary, tracemill, version_files
 from tests.support.synthetic import write_catalogue, write_sessions
+from transforms.checkpoints import CheckpointStore, read_members
 
 DAMAGED = b"\x1f\x8b\x08\0 and no more"
 
@@ -51,3 +52,30 @@ def test_what_is_passed_over_is_counted_and_named_privately(place, capsys):
     assert "nothing to do" in again.stdout and f"passed over: 1 {kind}" in again.stdout
     assert main(["validate", str(place / "in" / "*")]) == 1
     assert f"jo fisher.har  passed over  {kind}" in capsys.readouterr().out
+
+
+def test_raw_copies_are_what_is_stored_also_of_sessions_done_before(place):
+    before = version_files(place / "out")
+    made = tracemill(*arguments(place, "--keep_raw"))
+    assert "3 sessions (3 done before" in made.stdout
+    raw = place / "in" / "private" / "raw"
+    store = CheckpointStore(str(place / "out" / "checkpoints"))
+    members = read_members(store, summary(place / "out")["version"])
+    kept = [r.session_id for r in members if not r.failed]
+    assert sorted(p.name for p in raw.iterdir() if p.is_dir()) == sorted(kept)
+    for session_id in kept:
+        copies = [p for p in (raw / session_id).rglob("*") if p.is_file()]
+        record = json.loads((raw.parent / "sessions" / f"{session_id}.json").read_text())
+        assert {os.path.relpath(p, raw / session_id): p.read_bytes() for p in copies} == {
+            os.path.relpath(os.path.join(at, name), record["uri"]): read(at, name)
+            for at, _, names in os.walk(record["uri"])
+            for name in names
+        }
+        assert {p.stat().st_mode & 0o777 for p in copies} == {0o600}
+    assert version_files(place / "out") == before
+    assert "nothing to do" in tracemill(*arguments(place, "--keep_raw")).stdout
+
+
+def read(folder, name):
+    with open(os.path.join(folder, name), "rb") as f:
+        return f.read()

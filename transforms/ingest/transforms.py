@@ -14,6 +14,7 @@ from schemas.receipts import SessionState
 from schemas.traces import SessionRef
 from schemas.work import SessionWork
 from transforms.checkpoints import CheckpointKeys, CheckpointStore
+from transforms.ingest import raw_copies
 from transforms.ingest.find import find_inputs
 from transforms.ingest.network import NetworkRules
 from transforms.ingest.read import ReadLimits, read_trace
@@ -66,6 +67,21 @@ class _LookUpCheckpoints(beam.DoFn):
         return msgspec.structs.replace(state, prepared=prepared)
 
 
+class _KeepRaw(beam.DoFn):
+    """Passes on what it is given, and copies the session's files where that is not done."""
+
+    def __init__(self, folder: str, keys: CheckpointKeys):
+        self.folder, self.keys = folder, keys
+
+    def process(self, packed: bytes) -> Iterator[bytes]:
+        ref = unpack(packed, SessionState).ref
+        session_id = self.keys.published_id(ref.session_id)
+        if not raw_copies.is_kept(self.folder, session_id, ref):
+            missing = raw_copies.keep(self.folder, session_id, ref)
+            count("FindSessions", "raw_files_not_kept", len(missing))
+        yield packed
+
+
 def _to_do(packed: bytes) -> Iterator[SessionWork]:
     state = unpack(packed, SessionState)
     if not state.prepared and not state.done:
@@ -99,6 +115,8 @@ class FindSessions(beam.PTransform):
     checkpoints: str
     keys: CheckpointKeys
     anew: frozenset[str] = frozenset()
+    raw: str = ""
+    """Where the sessions' files are copied to, as they are; "": nowhere."""
 
     def expand(self, begin: Any) -> Any:
         """Nothing → {"to_do": SessionWork, "prepared": packed Receipt, "done": packed Receipt}."""
@@ -115,6 +133,10 @@ class FindSessions(beam.PTransform):
                 _LookUpCheckpoints(self.checkpoints, self.keys, self.anew)
             ).with_output_types(bytes)
         )
+        if self.raw:
+            states |= "KeepRaw" >> beam.ParDo(_KeepRaw(self.raw, self.keys)).with_output_types(
+                bytes
+            )
         return {
             "to_do": states | "ToDo" >> beam.FlatMap(_to_do).with_output_types(SessionWork),
             "prepared": states | "Prepared" >> beam.FlatMap(_prepared).with_output_types(bytes),

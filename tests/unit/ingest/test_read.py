@@ -576,7 +576,7 @@ def test_pictures_read_side_by_side_are_accounted_for_in_order(tmp_path, monkeyp
     alone = read(tmp_path)
     monkeypatch.setattr("transforms.session_files.FolderFiles.is_local", False)
     monkeypatch.setattr(
-        "transforms.session_files.FolderFiles._open_stored",
+        "transforms.session_files.FolderFiles.open_stored",
         lambda self, stored: io.BytesIO(pictures.get(stored) or (tmp_path / stored).read_bytes()),
     )
     together = read(tmp_path)
