@@ -7,7 +7,7 @@ an orphan and is dropped; nothing is decoded here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -344,11 +344,14 @@ def file_beside(
     name: str,
     record: dict[str, Any],
     kind: SideKind,
+    others: Sequence[str],
 ) -> str | None:
-    """Returns the picture that a JSON file describes: by its stem, the record, or as neighbour."""
+    """Returns the picture that a JSON file describes: by its stem, the record, or as neighbour.
+
+    ``others`` are the files beside or below it that are no JSON.
+    """
     folder, _, base = name.rpartition("/")
     stem = base.removesuffix(".json")
-    others = [n for n in files.names() if n.startswith(f"{folder}/") and not n.endswith(".json")]
     named = next((record[f] for f in FILE_FIELDS if isinstance(record.get(f), str)), None)
     if named is not None:
         try:

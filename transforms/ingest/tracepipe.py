@@ -9,6 +9,7 @@ from __future__ import annotations
 from transforms.archives import DamagedFileError
 from transforms.ingest.event_lines import EventReader
 from transforms.ingest.gathering import Gathering, LineFault
+from transforms.ingest.layouts import ancestors
 from transforms.ingest.pictures import FRAMES, Taken, file_beside, frames_of, record_of
 from transforms.ingest.times import Clock
 from transforms.json_lines import without_mark
@@ -37,6 +38,11 @@ def read_screenshot_files(files: SessionFiles, gathering: Gathering, clock: Cloc
     timed: list[tuple[str, Taken]] = []
     claimed: set[str] = set()
     names = [n for n in files.names() if n.startswith("screenshot/")]
+    beside: dict[str, list[str]] = {}
+    for name in names:
+        if not name.endswith(".json"):
+            for folder in ancestors(name):
+                beside.setdefault(folder, []).append(name)
     for name in names:
         if not name.endswith(".json"):
             continue
@@ -44,7 +50,8 @@ def read_screenshot_files(files: SessionFiles, gathering: Gathering, clock: Cloc
         if found is None:
             continue
         record, taken = found
-        picture = file_beside(files, gathering, name, record, FRAMES)
+        others = beside.get(name.rpartition("/")[0], ())
+        picture = file_beside(files, gathering, name, record, FRAMES, others)
         if picture is not None:
             claimed.add(picture)
             timed.append((picture, taken))

@@ -21,7 +21,7 @@ from tests.support.session_folders import (
 )
 from transforms.ingest.find import find_sessions
 from transforms.ingest.read import ReadLimits
-from transforms.session_files import open_session_files
+from transforms.session_files import SessionFiles, open_session_files
 
 EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"
 VIEWPORT = {"width": 1024, "height": 640, "device_pixel_ratio": 2}
@@ -582,3 +582,17 @@ def test_pictures_read_side_by_side_are_accounted_for_in_order(tmp_path, monkeyp
     together = read(tmp_path)
     assert (together.frames, together.dropped) == (alone.frames, alone.dropped)
     assert len(alone.dropped) == 14
+
+
+def test_pictures_of_event_files_are_found_without_listing_the_session_for_each(
+    tmp_path, monkeypatch
+):
+    files = {"input/1.json": event()}
+    for n in range(30):
+        files[f"screenshot/{n}/a.json"] = {"timestamp": START_MS + n}
+        files[f"screenshot/{n}/deep/b.png"] = png()
+    listed = []
+    plain = SessionFiles.names
+    monkeypatch.setattr(SessionFiles, "names", lambda self: listed.append(1) or plain(self))
+    assert len(read(write(tmp_path / "s", files)).frames) == 30
+    assert len(listed) < 30
