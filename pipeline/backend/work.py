@@ -30,6 +30,7 @@ from pipeline.dataset import read_table
 from pipeline.locks import only_run
 from pipeline.options import Options, UsageError
 from pipeline.settings import forgotten_sessions, make_private, project_key
+from schemas.outcomes import is_volatile
 from transforms import storage
 from transforms.catalogue import given_id
 from transforms.ingest.find import usable_id
@@ -205,14 +206,19 @@ class Work:
         self._send()
 
     def finish(self) -> None:
-        """Says how each Example ended, as the published version has it."""
+        """Says how each Example ended, as the published version has it.
+
+        To be called only when that version is what this run came to.
+        """
         self._derive()
         self.register.save()
         self._send()
         told = ", ".join(f"{n} {s}" for s, n in sorted(self._told.items()) if s in FINAL)
         self.notes.append(f"backend: {told or 'nothing new'}")
         if waits := sum(row.wanted.status == PROCESSING for row in self.register.rows):
-            self.notes.append(f"backend: {waits} Examples stay PROCESSING: they wait for review")
+            self.notes.append(
+                f"backend: {waits} Examples stay PROCESSING: they wait for review or another run"
+            )
 
     def _send(self) -> None:
         """Sends what waits, and notes what could not be sent."""
@@ -257,7 +263,7 @@ class Work:
             if session is None:
                 continue  # the version is older than this run, which ended before it had one
             if session["status"] == FAILED:
-                row.want(FAILED, error=_error(session["error_code"]))
+                _want_failed(row, session["error_code"])
                 continue
             if row.wanted.error == _error("unknown_action_tool_map"):
                 continue
@@ -310,9 +316,17 @@ def _derive_row(row: Row, example: dict[str, Any] | None, root: str) -> None:
         folder = str(example["example_path"]).rpartition("/")[0]
         row.want(COMPLETED, storage_path=storage.join(root, folder) + "/")
     elif example["status"] == FAILED:
-        row.want(FAILED, error=_error(example["error_code"]))
+        _want_failed(row, example["error_code"])
     elif row.wanted.status not in FINAL:
         row.want(PROCESSING)  # it waits for a person's review
+
+
+def _want_failed(row: Row, code: str | None) -> None:
+    """FAILED is final: what another run may not meet again does not count yet."""
+    if code is None or not is_volatile(code):
+        row.want(FAILED, error=_error(code))
+    elif row.wanted.status not in FINAL:
+        row.want(PROCESSING)
 
 
 def _error(code: str | None) -> dict[str, str]:

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from pipeline.backend.register import Register
-from tests.pipeline.jobs import ENVIRONMENT, EXAMPLES, command, tracemill
+from tests.pipeline.jobs import ENVIRONMENT, EXAMPLES, command, manifest, tracemill
 from tests.support.backend_server import KEY, backend_server
 from transforms.catalogue import load_catalogue
+from transforms.checkpoints import CheckpointStore, read_members
 
 MODEL = "b2c3d4e5-f6a7-8901-bcde-f12345678901"
 CHOSEN = ["0814a693-2a4a-5bb7-aaee-e9031569ecd2", "23d53cbb-deb1-52fd-8343-05c016107707"]
@@ -181,6 +182,35 @@ def test_a_dead_backend_never_fails_the_batch(api, tmp_path):
     assert os.stat(register.uri).st_mode & 0o077 == 0
     tracemill(*arguments(api, root, out, *WITH_HINTS, "--pending"))
     assert [s for _, s in api.history] == ["PENDING", "PROCESSING", "COMPLETED"]
+
+
+def test_a_run_that_published_nothing_says_nothing_final(api, tmp_path):
+    """Not what the version before it says: that one is older than what was asked for."""
+    root, out = tmp_path / "storage", tmp_path / "out"
+    good, mended = add_session(api, root), add_session(api, root, CHOSEN[1])
+    events = root / "sessions" / mended["id"] / "input_events.jsonl"
+    recorded = events.read_text()
+    events.write_text("")
+    for record in (good, mended):
+        api.add_example(record["id"], MODEL)
+    given = arguments(api, root, out, *WITH_HINTS, "--pending", "--max_failure_ratio=1")
+    tracemill(*given)
+    events.write_text(recorded)
+    waiting = api.add_example(mended["id"], MODEL)["id"]
+    (path,) = out.glob(f"checkpoints/result/*/{key_of(out, good['id'])}.ckpt")
+    data = path.read_bytes()
+    path.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    failed = tracemill(*given, check=3)
+    assert "run again" in failed.stderr and "backend:" not in failed.stdout
+    assert api.get("examples", waiting)["status"] == "PROCESSING"
+    tracemill(*given)
+    assert api.get("examples", waiting)["status"] == "COMPLETED"
+
+
+def key_of(output: Path, session_id: str) -> str:
+    store = CheckpointStore(str(output / "checkpoints"))
+    members = read_members(store, manifest(output)["version"])
+    return next(r.key for r in members if r.session_id == session_id)
 
 
 def test_a_forgotten_session_is_off_the_list_and_the_backend_knows(api, tmp_path):
