@@ -182,10 +182,10 @@ class _VerifyPictures(beam.DoFn):
         engine = self.filter.engine
         store = CheckpointStore(self.checkpoints)
         marks = VerifiedMarks(store, self.keys, "pictures")
-        if not receipt.frames or engine is None or not marks.without([receipt]):
+        share = 1.0 if self.sample is None else self.sample / max(frames, 1)
+        if not receipt.frames or engine is None or not marks.without([receipt], share):
             return
         state = prepared.read_state(store.read(prepared.KIND, receipt.prepared_key))
-        share = 1.0 if self.sample is None else self.sample / max(frames, 1)
         seen = (s.observation.frame for s in state.steps)
         chosen = sampled(dict.fromkeys(f for f in seen if f), share)
         checker = OutputChecker(self.filter.finder, *load_digests(store, receipt, self.keys))
@@ -202,7 +202,7 @@ class _VerifyPictures(beam.DoFn):
             sessions = (receipt.session_id,)
             yield pack(ShardSummary(shard=PICTURES, privacy_hits=named, privacy_sessions=sessions))
         else:
-            marks.add([receipt])
+            marks.add([receipt], share)
 
 
 @dataclasses.dataclass

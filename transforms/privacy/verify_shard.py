@@ -73,7 +73,8 @@ def load_digests(
 class VerifiedMarks:
     """Remembers whose checkpoints were searched without a hit, by these rules.
 
-    Shards are copies of checkpoints, so another version need not search them again.
+    Shards are copies of checkpoints, so another version need not search them again. A mark holds
+    which share of a session was read: samples of a smaller share are part of those of a larger one.
     """
 
     def __init__(self, store: CheckpointStore, keys: CheckpointKeys, what: str):
@@ -83,14 +84,20 @@ class VerifiedMarks:
         name = stable_hash(self.what, receipt.key, receipt.digest, self.keys.prepared_salt)
         return storage.join(self.store.root, "verified", name[:2], name)
 
-    def without(self, members: Sequence[Receipt]) -> list[Receipt]:
-        """Returns the sessions that were never searched."""
-        return [r for r in members if not storage.exists(self._uri(r))]
+    def _share(self, receipt: Receipt) -> float:
+        try:
+            return float(storage.read_bytes(self._uri(receipt)))
+        except (FileNotFoundError, ValueError):
+            return 0.0
 
-    def add(self, members: Sequence[Receipt]) -> None:
-        """Marks sessions as searched without a hit."""
+    def without(self, members: Sequence[Receipt], share: float = 1.0) -> list[Receipt]:
+        """Returns the sessions of which so much was never searched."""
+        return [r for r in members if self._share(r) < min(share, 1.0)]
+
+    def add(self, members: Sequence[Receipt], share: float = 1.0) -> None:
+        """Marks a share of sessions as searched without a hit."""
         for receipt in members:
-            storage.put_if_absent(self._uri(receipt), b"")
+            storage.write_bytes(self._uri(receipt), str(min(share, 1.0)).encode())
 
 
 def verify_files(
