@@ -25,6 +25,7 @@ from transforms.ingest.records import decode_record
 from transforms.ingest.times import BadTime, Clock
 from transforms.json_lines import Block, LongLine, read_blocks
 from transforms.listings import UnsafePathError, resolve_inside
+from transforms.normalize.coalesce import normalize_events
 
 NAMES = st.text(
     st.one_of(st.sampled_from(list("./\\:~%\0 ")), st.characters(codec="utf-8")), max_size=40
@@ -83,6 +84,8 @@ VALUES = st.recursive(
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
     ),
 )
+HUGE = st.integers(300, 4000).flatmap(lambda digits: st.sampled_from([10**digits, -(10**digits)]))
+"""JSON has no bound for integers; beyond 309 digits none is a float."""
 FIELD_NAMES = st.sampled_from(
     "type event_type action timestamp ts id tab url window target selector viewport x y button "
     "buttons delta_x dy key code modifiers text value touches additional_info pressed name "
@@ -111,6 +114,55 @@ def test_any_record_is_an_event_or_a_fault(more, record):
         return
     event = Event(**{"id": "e", "file": "f", "line": 1, **made.fields})
     assert msgspec.json.decode(msgspec.json.encode(event), type=Event) == event
+
+
+@given(
+    st.sampled_from(
+        "timestamp id x y button buttons delta_x delta_y dx dy key code text value tab url window "
+        "modifiers target viewport touches additional_info own".split()
+    ),
+    st.sampled_from(["click", "scroll", "wheel", "touchstart", "keydown", "input"]),
+    HUGE,
+    st.sampled_from(
+        [
+            lambda n: n,
+            lambda n: [n, n],
+            lambda n: [{"id": n, "x": n, "y": 1}],
+            lambda n: {"x": n, "y": n, "width": n, "height": n, "bounds": [n, 1, n, 1]},
+            lambda n: {"scroll_top": n, "scroll_left": n, "id": n},
+        ]
+    ),
+)
+@settings(max_examples=300)
+def test_a_number_that_no_float_holds_is_a_fault_of_its_record_in_any_field(name, kind, n, shaped):
+    record = {"type": kind, "timestamp": START_MS, name: shaped(n)}
+    lines = [json.dumps(r).encode() for r in ({"type": kind, "timestamp": START_MS}, record)]
+    with tempfile.TemporaryDirectory() as root:
+        write(Path(root) / "s", {"input_events.jsonl": lines})
+        (ref,) = find_sessions([root + "/s"])
+        trace = read_trace(ref, ReadLimits(), RULES)
+        assert 1 <= len(trace.events) == 2 - len(trace.failures)
+        normalize_events(trace)
+        msgspec.json.encode(trace)
+
+
+@given(
+    st.sampled_from("coordinates coordinate start path end to end_point coordinate2".split()),
+    st.sampled_from(["drag", "swipe", "scroll", "click", "wait"]),
+    HUGE,
+    st.sampled_from(
+        [lambda n: n, lambda n: [n, 1], lambda n: {"x": 1, "y": n}, lambda n: [[n, n]]]
+    ),
+)
+def test_neither_is_one_in_a_given_action(name, kind, n, shaped):
+    action = {"type": kind, name: shaped(n)}
+    step = {"task_id": "t", "step_id": 1, "timestamp": START_MS, "action": action}
+    with tempfile.TemporaryDirectory() as root:
+        write(Path(root) / "s", {"trajectory.jsonl": [step, {**step, "action": {"type": "wait"}}]})
+        (ref,) = find_sessions([root + "/s"])
+        trace = read_trace(ref, ReadLimits(), RULES)
+        assert 1 <= len(trace.events) == 2 - len(trace.failures)
+        normalize_events(trace)
 
 
 def _lines_read(data: bytes, block_mode: bool) -> tuple:

@@ -173,7 +173,8 @@ def _fill_notches(fields: dict[str, Any], extra: dict[str, Any], flags: list[str
     """Takes pynput's ``dx``/``dy``: notches, positive is up and right."""
     for name, field, sign in (("dx", "delta_x", 1), ("dy", "delta_y", -1)):
         if isinstance(extra.get(name), int | float) and not isinstance(extra[name], bool):
-            fields[field] = number_of(extra.pop(name) * sign * NOTCH_PX, name)
+            notches = number_of(extra.pop(name), name)
+            fields[field] = number_of(notches * sign * NOTCH_PX, name)
             if "delta_from_notches" not in flags:
                 flags.append("delta_from_notches")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from schemas.traces import Event
+from schemas.traces import MAX_COORDINATE, Event
 from schemas.trajectories import ACTION_TYPES
 from transforms.key_names import MODIFIERS, chord, key_name
 from transforms.normalize.draft import Assembly, Draft, TabState
@@ -126,8 +125,11 @@ def _read_path(draft: Draft, info: dict[str, Any]) -> None:
         value = info.get(key)
         if isinstance(value, list) and len(value) == 4 and _point(value[:2]) is not None:
             value = [value[:2], value[2:]]
-        points = value if isinstance(value, list) and _point(value) is None else [value]
-        path.extend(p for p in map(_point, points) if p is not None)
+        values = value if isinstance(value, list) and _point(value) is None else [value]
+        points = [p for p in map(_point, values) if p is not None]
+        if len(points) < sum(isinstance(v, list | dict) for v in values):
+            draft.flags.add("bad_point")
+        path.extend(points)
     if not path and draft.x is not None and draft.y is not None:
         path = [(draft.x, draft.y)]
     if path:
@@ -141,7 +143,7 @@ def _point(raw: Any) -> tuple[float, float] | None:
     if (
         isinstance(raw, list | tuple)
         and len(raw) == 2
-        and all(isinstance(n, int | float) and math.isfinite(n) for n in raw)
+        and all(isinstance(n, int | float) and abs(n) <= MAX_COORDINATE for n in raw)
     ):
         return (float(raw[0]), float(raw[1]))
     return None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from schemas.traces import Event
+from schemas.traces import MAX_COORDINATE, Event
 from transforms.normalize.draft import (
     SECOND_US,
     Assembly,
@@ -115,7 +113,7 @@ class Scrolling:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, int | float) and math.isfinite(value):
+    if isinstance(value, int | float) and abs(value) <= MAX_COORDINATE:
         return float(value)
     return None
 
