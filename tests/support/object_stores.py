@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.flink.cluster import end_with_parent
+
 READY_S = 60
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tracemill"
 GO_TOOLS = {
@@ -30,10 +32,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server(command: list[str], port: int, log: Path) -> Iterator[None]:
-    """Runs a server until the block ends; fails when it doesn't listen soon."""
+def server(command: list[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a server until the block ends, or this process does; fails when it isn't there soon."""
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, start_new_session=True, preexec_fn=end_with_parent
+        )
     try:
         deadline = time.monotonic() + READY_S
         while True:
@@ -42,7 +46,7 @@ def server(command: list[str], port: int, log: Path) -> Iterator[None]:
             assert process.poll() is None, log.read_text()[-2000:]
             assert time.monotonic() < deadline, f"{command[0]} does not listen on {port}"
             time.sleep(0.1)
-        yield
+        yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
