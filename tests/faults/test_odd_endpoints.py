@@ -316,19 +316,28 @@ def test_token_probabilities_of_another_text_are_none(tmp_path):
         assert (said.confidence_source, len(server.requests)) == ("verbal", 3)
 
 
-def test_what_may_be_billed_is_not_asked_for_again_and_again(tmp_path):
-    page = sends(raw(200, b"<html>Welcome</html>"))
+PAGE = sends(raw(200, b"<html>Welcome</html>"))
+
+
+def test_what_may_be_billed_is_charged(tmp_path):
     price = Prices(prompt=10.0, completion=10.0)
-    with OddServer([page] * 20) as server:
+    with OddServer([None, PAGE, PAGE, PAGE]) as server:
         classifier = classifier_of(
-            server, tmp_path, concurrency=1, max_usd=5.0, prices=(("fake-1", price),)
+            server, tmp_path, concurrency=1, attempts=3, max_usd=5.0, prices=(("fake-1", price),)
         )
-        (said,) = classify(classifier, ["a"])
+        classify(classifier, ["a"])
+        left = classifier.endpoint.budget.usd_left
+        (said,) = classify(classifier, ["b"])
         assert (said.status, said.reasons) == ("failed", ("garbage",))
-        assert len(server.requests) == client_module.MOST_GARBAGE
-        # A prompt of some 1,000 tokens, each time.
-        spent = 5.0 - classifier.endpoint.budget.usd_left
-        assert 0.02 < spent < 0.2
+        # Three prompts of some 1,000 tokens.
+        assert 0.02 < left - classifier.endpoint.budget.usd_left < 0.1
+
+
+def test_a_page_in_the_place_of_the_endpoint_ends_the_run_at_once(tmp_path):
+    with OddServer([PAGE] * 99) as server:
+        with pytest.raises(ConfigurationFault, match="no chat completion; check --model_base_url"):
+            classify(classifier_of(server, tmp_path, concurrency=1), ["a", "b", "c"])
+        assert len(server.requests) == client_module.HOPELESS
 
 
 @pytest.mark.parametrize("name", REVIEWED)

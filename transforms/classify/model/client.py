@@ -49,8 +49,9 @@ FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 60.0
 MAX_RETRY_AFTER_S = 900.0
 """Asked to wait longer than this, a request is given up instead."""
-MOST_GARBAGE = 4
-"""What comes under 200 may be billed, whatever it is: a request is sent no more often for it."""
+HOPELESS = 8
+"""Bodies under 200 that are no completion, without one that is, before the URL is held to be
+wrong: each may be billed."""
 ROOM_PER_SLOT = 2
 """Those that back off hold no slot."""
 CHARACTERS_PER_TOKEN = 3.5
@@ -78,6 +79,7 @@ class Endpoint:
         self.fault: ConfigurationFault | None = None
         self.place = place_of(settings.base_url)
         """Host and path of the endpoint, without credentials or query."""
+        self._garbage, self._completed = 0, False
         self._transport: Transport | None = None
 
     def __repr__(self) -> str:
@@ -98,7 +100,6 @@ class Endpoint:
         price = self.settings.price_of(body["model"]) or FREE
         data = msgspec.json.encode(with_pictures(body, pictures or {}))
         outcome: Outcome = Unanswered("unanswered")
-        garbage = 0
         for attempt in range(self.settings.attempts):
             async with self.gate.slot(again=attempt > 0):
                 outcome, wait_s = await self._attempt(data, reserved, price)
@@ -107,8 +108,7 @@ class Endpoint:
             if not isinstance(outcome, Unanswered) or outcome.reason == "budget":
                 break
             self.counts[f"retry_{outcome.reason}"] += 1
-            garbage += outcome.reason == "garbage"
-            if garbage == MOST_GARBAGE or (wait_s is not None and wait_s > MAX_RETRY_AFTER_S):
+            if wait_s is not None and wait_s > MAX_RETRY_AFTER_S:
                 break
             if attempt + 1 < self.settings.attempts:
                 pause = max(wait_s or 0.0, _backoff_s(attempt, outcome.reason))
@@ -202,7 +202,17 @@ class Endpoint:
             # Some say 200 first, and in the body that it was none.
             return self._refusal(error.status, received.headers, error)
         self.gate.succeeded()
-        return (reply, None) if reply is not None else (Unanswered("garbage"), None)
+        if reply is not None:
+            self._completed = True
+            return reply, None
+        self._garbage += 1
+        if self._garbage >= HOPELESS and not self._completed:
+            self.fault = ConfigurationFault(
+                f"model endpoint {self.place}: what it answers is no chat completion; check "
+                "--model_base_url"
+            )
+            self.check()
+        return Unanswered("garbage"), None
 
     def _refusal(
         self, status: int, headers: Mapping[str, str], error: EndpointError
