@@ -29,6 +29,8 @@ _SIGN_IN = re.compile(
 )
 _WHO = re.compile(r"user|e-?mail|login|account|benutzer|utilisateur|usuario|konto", re.IGNORECASE)
 PASSWORD_FIELD = Target(tag="input", input_type="password")
+_ENDS_IN_ID = re.compile(r"#([\w\-]+)\Z")
+_OF_PASSWORDS = re.compile(r"\[type\s*=\s*[\"']?password")
 
 
 def seen_fields(
@@ -76,6 +78,29 @@ def _target(node: DomNode) -> Target:
         input_type=node.input_type,
         autocomplete=node.autocomplete,
         bounds=node.bounds,
+    )
+
+
+def as_field(target: Target) -> Target:
+    """What is typed into is a field, also where its recorder tells no more than its name."""
+    if target.tag or target.role or target.input_type:
+        return target
+    selector = target.selector or ""
+    named = _ENDS_IN_ID.search(selector)
+    return msgspec.structs.replace(
+        target,
+        tag="input",
+        id=target.id or (named[1] if named else None),
+        input_type="password" if _OF_PASSWORDS.search(selector) else None,
+    )
+
+
+def as_told(target: Target | None, told: Target | None) -> Target | None:
+    """A target without what nobody recorded of it, but this module concluded."""
+    if target is None or told is None:
+        return None
+    return msgspec.structs.replace(
+        target, tag=told.tag, id=target.id if told.id else None, input_type=told.input_type
     )
 
 

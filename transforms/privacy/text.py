@@ -22,9 +22,9 @@ from transforms.dom import DomTree, to_text
 from transforms.privacy import walk
 from transforms.privacy.config import ScrubberConfig
 from transforms.privacy.finder import TextFinder
-from transforms.privacy.focus import seen_fields
+from transforms.privacy.focus import as_field, as_told, seen_fields
 from transforms.privacy.folding import folded, without_invisible
-from transforms.privacy.keystrokes import MaskedRun, TypingRun, mask_runs, typing_runs
+from transforms.privacy.keystrokes import MaskedRun, TypingRun, is_typing, mask_runs, typing_runs
 from transforms.privacy.lexicon import COMMON, NAMES, name_parts
 from transforms.privacy.replace import Replacer
 from transforms.privacy.session_fields import SessionFields
@@ -129,12 +129,16 @@ class SessionScrubber:
         """The session and its events in order, with the fields that only snapshots tell of."""
         trace = _trace_of(work)
         seen = seen_fields(work.steps, trace.events, dom)
-        events = [
-            msgspec.structs.replace(event, target=seen[event.id])
-            if event.target is None and event.id in seen
-            else event
-            for event in ordered_events(trace, work.dispositions)
-        ]
+
+        def aimed(event: Event) -> Event:
+            target = event.target or seen.get(event.id)
+            if target is not None and is_typing(event):
+                target = as_field(target)
+            if target is event.target:
+                return event
+            return msgspec.structs.replace(event, target=target)
+
+        events = [aimed(event) for event in ordered_events(trace, work.dispositions)]
         steps = []
         for step in work.steps:
             target = next((seen[i] for i in step.action.raw_event_ids if i in seen), None)
@@ -284,7 +288,7 @@ class SessionScrubber:
         survivor = {run.events[0]: run for run in masked}
         gone = {number for run in masked for number in run.events[1:]}
         session = walk.walk_session(trace.session, redactor)
-        bare = {event.id for event in trace.events if event.target is None}
+        told = {event.id: event.target for event in trace.events}
         new_events: dict[str, Event] = {}
         requests, trees = {}, {}
         formats = {s.file: s.format for s in trace.dom}
@@ -297,9 +301,8 @@ class SessionScrubber:
                 redactor.local = local.get(number, NO_VALUES)
                 event = walk.walk_event(_stripped(event) if run else event, fields, redactor)
                 event = _masked(event, run, redactor) if run else event
-                if event.id in bare:
-                    event = msgspec.structs.replace(event, target=None)
-                new_events[event.id] = event
+                target = as_told(event.target, told[event.id])
+                new_events[event.id] = msgspec.structs.replace(event, target=target)
             elif what == "request":
                 requests[item.id] = walk.walk_request(item, fields, redactor)
             else:

@@ -2,9 +2,11 @@
 
 import json
 
+import msgspec
 import pytest
 
-from tests.unit.privacy.sessions import everything, read_session
+from schemas.traces import Event, Target
+from tests.unit.privacy.sessions import built, everything, read_session, typed
 from transforms.dom import parse_dom
 from transforms.privacy.text import SessionScrubber
 
@@ -121,3 +123,29 @@ def test_flags_of_accessibility_trees_make_a_password(tree):
     nodes = list(parse_dom(tree, "xml").iter())
     assert [n.input_type for n in nodes] == [None, "password"]
     assert parse_dom('<node class="x" password="false"/>', "xml").root.input_type is None
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(id="password"),
+        Target(label="Password"),
+        Target(id="f"),
+        Target(selector="form > #f"),
+        Target(selector='input[type="password"]'),
+    ],
+)
+def test_what_is_typed_into_is_a_field_whatever_its_recorder_calls_it(scrub, target):
+    tree = parse_dom(PAGE.format("<input id='f' type='password'>"), "html")
+    values, result = scrub(built(typed("ab-1", target)), {"d": tree})
+    assert (("ab-1", "PASSWORD") in {(v.value, v.entity) for v in values}) and len(
+        result.events
+    ) == 1
+    assert [event.target for event in result.events] == [target]
+
+
+def test_a_click_on_a_thing_without_a_kind_types_nothing(scrub):
+    target = Target(label="Forgot password?")
+    click = Event(id="c", type="click", timestamp_us=1, file="f", line=1, target=target)
+    _, result = scrub(built([msgspec.structs.replace(click, extra={"text": "Reset it"})]), {})
+    assert result.events[0].target == target and result.events[0].extra == {"text": "Reset it"}
