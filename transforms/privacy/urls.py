@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from schemas.findings import Span
+from transforms.privacy.bodies import is_data_key
 
 EMBEDDED = re.compile(
     r"\b(?:https?|ftp|wss?|mailto|file)://?[^\s<>\"'`|\\^{}]+|\bmailto:[^\s<>\"']+"
@@ -145,16 +146,17 @@ def _fragment(url: str, start: int, end: int) -> Iterator[UrlPart]:
 
 
 def _pairs(url: str, start: int, end: int) -> Iterator[UrlPart]:
+    """Parameters; a name that is data (``?jo@example.org=1``) is a part of its own."""
     raw = url[start:end]
     for match in _PAIR.finditer(raw):
         key = decoded(match["key"], 0, plus=True)[0]
+        if key and (match["value"] is None or is_data_key(key)):
+            yield _part(
+                "segment", "", url, start + match.start("key"), start + match.end("key"), True
+            )
         if match["value"] is not None:
             yield _part(
                 "value", key, url, start + match.start("value"), start + match.end("value"), True
-            )
-        elif key:
-            yield _part(
-                "segment", "", url, start + match.start("key"), start + match.end("key"), True
             )
 
 
