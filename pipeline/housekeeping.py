@@ -13,6 +13,7 @@ import msgspec
 from pipeline.backend.sessions import forget_listed
 from pipeline.dataset import manifest_of, read_table
 from pipeline.options import Options
+from pipeline.passed_over import NAME as PASSED_OVER
 from pipeline.run_places import Places
 from pipeline.settings import forgotten_sessions, new_run_id
 from schemas.receipts import Receipt
@@ -213,6 +214,7 @@ def forget(output: str, places: Places, sessions: Collection[str]) -> str:
             storage.delete(storage.join(private, "sessions", f"{session_id}.json"))
             storage.delete(storage.join(private, "raw", session_id))
             storage.delete(storage.join(private, "raw", f"{session_id}.json"))
+        storage.delete(storage.join(private, PASSED_OVER))  # it may name a copy; runs make it anew
     for cache in places.cache:
         _delete_replies(store, cache, sessions)
     collect_garbage(output)

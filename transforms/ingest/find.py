@@ -150,13 +150,16 @@ class _Search:
                 self.candidates.setdefault((candidate.uri, candidate.member), candidate)
             found = found or bool(candidates)
             if not candidates and not self._part_of_session(uri):
-                self._pass_over(uri, dialect=closest_dialect(uri))
+                self._pass_over(uri, dialect=closest_dialect(uri) if self._describes() else "")
         if not found:
             hint = next(filter(None, (looks_like(uri) for uri in uris[:20])), "")
             raise InputError(f"--input {pattern}: {len(uris)} matches, none is a session{hint}")
 
     def _excluded(self, uri: str) -> bool:
         return self._exclude is not None and bool(self._exclude.match(uri))
+
+    def _describes(self) -> bool:
+        return len(self.passed_over) < MAX_DESCRIBED
 
     def _pass_over(self, uri: str, reason: str = _UNKNOWN, dialect: str = "") -> None:
         self.passed_over.append(PassedOver(readable(uri), reason, dialect))
@@ -173,8 +176,7 @@ class _Search:
             folders = [f for f in reversed(layouts.ancestors(name)) if f and f not in above]
             groups.setdefault(folders[0] if folders else name, []).append(name)
         for group, names in groups.items():
-            described = len(self.passed_over) < MAX_DESCRIBED
-            dialect = layouts.closest_dialect(names, _head_in(files)) if described else None
+            dialect = self._describes() and layouts.closest_dialect(names, _head_in(files))
             self._pass_over(f"{uri}/{group}", dialect=dialect or "")
 
     def _part_of_session(self, uri: str) -> bool:
@@ -188,6 +190,8 @@ class _Search:
             except PermissionError as error:
                 place = str(error.filename).rstrip("/")
                 raise InputError(f"--input {place}: may not be listed") from None
+            except (FileNotFoundError, NotADirectoryError):  # a link to nowhere, a socket
+                self._listings[folder] = Listing({}, {})
         return self._listings[folder]
 
     def _at(self, uri: str) -> Iterable[_Candidate]:
@@ -351,15 +355,15 @@ def looks_like(uri: str) -> str:
 
 def closest_dialect(uri: str) -> str:
     """Returns what else a folder or file looks like, or ""."""
-    if _is_file(uri):
-        archive = None
-        try:
-            archive = open_archive(uri)
-        except DamagedFileError:
-            return ""
-        files: SessionFiles = ArchiveFiles(archive, "") if archive else single_file(uri)
-    else:
-        files = FolderFiles(uri, list_folder(uri))
+    try:
+        if not _is_file(uri):
+            files: SessionFiles = FolderFiles(uri, list_folder(uri))
+        elif archive := open_archive(uri):
+            files = ArchiveFiles(archive, "")
+        else:
+            files = single_file(uri)
+    except (DamagedFileError, OSError):
+        return ""
     return layouts.closest_dialect(files.names(), _head_in(files)) or ""
 
 

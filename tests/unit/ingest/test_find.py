@@ -156,6 +156,15 @@ def test_what_lies_beside_sessions_is_told_once_a_folder_with_what_it_looks_like
     assert told.uri == str(tmp_path / "one.zip/r.json") and "DevTools" in told.dialect
 
 
+def test_a_glob_may_match_what_is_neither_file_nor_folder(tmp_path):
+    write(tmp_path / "s", EVENTS)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    result = find_inputs([str(tmp_path / "*")])
+    assert [r.session_id for r in result.sessions] == ["s"]
+    assert [os.path.basename(p.uri) for p in result.passed_over] == ["link", "pipe"]
+
+
 def test_names_that_are_not_utf8_are_failed_or_passed_over(tmp_path):
     """What cannot be written down must end neither the run nor in silence."""
     write(tmp_path / "in" / "good", {**EVENTS, "screenshots/1.png": png()})
