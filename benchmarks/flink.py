@@ -48,7 +48,7 @@ def main() -> None:
     """Runs the benchmark that is named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["workers"])
-    parser.add_argument("--sessions", type=int, default=160)
+    parser.add_argument("--sessions", type=int, default=400)
     parser.add_argument("--frames", type=int, default=2)
     given = parser.parse_args()
     workers(given.sessions, given.frames)

@@ -206,7 +206,7 @@ def main() -> None:
     elif given.what == "incremental":
         incremental(given.sessions or 1000)
     else:
-        workers(given.sessions or 40)
+        workers(given.sessions or 200)
 
 
 if __name__ == "__main__":
