@@ -62,10 +62,15 @@ def _field_of(
         if node is None and x is not None and y is not None:
             node = tree.hit_test(x, y) if not step.observation.stale else None
         elif node is None and typed:
-            node = next((n for n in tree.iter() if n.attributes.get("focused") == "true"), None)
+            focused = (n for n in tree.iter() if n.attributes.get("focused") == "true")
+            node = next(filter(_is_editable, focused), None)
     if node is not None:
-        return _target(node) if is_editable(node.tag, node.role, node.input_type) else None
+        return _target(node) if _is_editable(node) else None
     return Target(tag="input", id=named) if typed and named else None
+
+
+def _is_editable(node: DomNode) -> bool:
+    return is_editable(node.tag, node.role, node.input_type)
 
 
 def _target(node: DomNode) -> Target:

@@ -53,7 +53,7 @@ def trajectory(folder, *steps):
         (PAGE.format("<input id='f' autocomplete='new-password'>"), {"element_id": "f"}),
         (PAGE.format("<label for='f'>Password</label><input id='f'>"), {"element_id": "f"}),
         (PAGE.format("<input data-bbox='0,0,90,30' type='password'>"), {"coordinates": [5, 5]}),
-        (PAGE.format("<input type='password' focused='true'>"), {}),
+        (PAGE.format("<p focused='true'><input type='password' focused='true'></p>"), {}),
         (ANDROID, {"element_id": "a:id/f"}),
         (ANDROID, {"coordinates": [5, 5]}),
         (WINDOWS, {"element_id": "f"}),
