@@ -163,5 +163,8 @@ def test_a_configuration_of_another_model_has_its_own_price(suite, tmp_path):
     both = model_settings(parse([*given, '{"model": "dear"}']), (None, None))
     assert both[0].endpoint == both[1].endpoint  # one budget
     assert [m.endpoint.price_of(m.model).prompt for m in both] == [1, 10]
+    workers = ["--direct_num_workers=3", "--direct_running_mode=multi_processing"]
+    (one,) = model_settings(parse([*given, *workers]), (None,))
+    assert one.endpoint.processes == 3
     with pytest.raises(ConfigurationFault, match="--max_usd needs the price of other"):
         model_settings(parse([*given, '{"model": "other"}']), (None, None))
