@@ -160,7 +160,7 @@ def _ask(
 
     prompt = requests.SuitePrompt(suite)
     sent = model.sent
-    limit = int(sent.get("max_completion_tokens") or sent.get("max_tokens") or requests.MAX_TOKENS)
+    limit = model.tokens(requests.MAX_TOKENS)
     votes = max(1, model.configuration.get("votes", 0))
     values = max((len(a.parameters) for a in suite.actions), default=0)
     pictured = _sends_pictures(model, settings)
@@ -191,10 +191,10 @@ def _ask(
                 asking.pictures += seen * votes
         usual = len(pack) * (TOKENS_PER_ANSWER + TOKENS_PER_VALUE * values)
         asking.add(tokens, usual, most, votes)
-    for tokens, written, most in _requests(session, segments):
+    for tokens, written, most in _requests(session, segments, model):
         asking.add(tokens, written, most)
     if settings.options.annotate and model is settings.models[0]:
-        for tokens, steps, most in _thoughts(session):
+        for tokens, steps, most in _thoughts(session, model):
             asking.add(tokens, TOKENS_PER_THOUGHT * steps, most)
 
 
@@ -217,7 +217,7 @@ def _frames(session: PreparedSession, segment: Segment) -> int:
 
 
 def _requests(
-    session: PreparedSession, segments: Sequence[Segment]
+    session: PreparedSession, segments: Sequence[Segment], model: ModelSettings
 ) -> Iterator[tuple[int, int, int]]:
     """(prompt, completion, most completion tokens) of the requests to be worded, if all goes well.
 
@@ -233,10 +233,10 @@ def _requests(
     for task in sorted(tasks):
         if count := sum(s.task == task for s in segments):
             told = count * TOKENS_PER_VALUE
-            yield fixed + 2 * told, told, wording.MAX_TOKENS
+            yield fixed + 2 * told, told, model.tokens(wording.MAX_TOKENS)
 
 
-def _thoughts(session: PreparedSession) -> Iterator[tuple[int, int, int]]:
+def _thoughts(session: PreparedSession, model: ModelSettings) -> Iterator[tuple[int, int, int]]:
     """(prompt tokens, steps, most completion tokens) of each request for thoughts."""
     from transforms.classify.model import annotate
     from transforms.classify.model.client import CHARACTERS_PER_TOKEN
@@ -253,7 +253,8 @@ def _thoughts(session: PreparedSession) -> Iterator[tuple[int, int, int]]:
             shown = [step_shown(s) for s in (*earlier, *window)]
             size = len(annotate._SYSTEM) + len(msgspec.json.encode([shown, annotate.SCHEMA]))
             tokens = math.ceil(size / CHARACTERS_PER_TOKEN)
-            yield tokens, wanted, annotate.TOKENS_PER_STEP * len(window) + 200
+            most = annotate.TOKENS_PER_STEP * len(window) + annotate.TOKENS_BESIDE
+            yield tokens, wanted, model.tokens(most)
 
 
 def _price(made: Plan, settings: RunSettings) -> None:

@@ -61,3 +61,9 @@ def test_what_changes_a_run_changes_its_plan(run_plan):
     assert "about 4 to review" in " ".join(run_plan("--max_calls=10")["notes"])
     offline = run_plan(model=())
     assert (offline["asking"][0]["calls"], offline["asking"][0]["usd"]) == (0, 0)
+
+
+def test_a_configured_limit_of_tokens_holds_for_every_kind_of_request(run_plan):
+    made = run_plan("--annotate", "--model_configuration", '{"max_completion_tokens": 4096}')
+    (asking,) = made["asking"]
+    assert asking["most_completion_tokens"] == 4096 * asking["calls"]

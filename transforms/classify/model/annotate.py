@@ -33,6 +33,7 @@ WINDOW = 12
 """Steps in one request."""
 EARLIER = 4
 TOKENS_PER_STEP = 120
+TOKENS_BESIDE = 200
 
 _SYSTEM = f"""\
 You are given the recorded steps of a person who works with a computer. For each step asked for, \
@@ -125,7 +126,9 @@ class Annotator:
             ask=_ASK,
             schema=SCHEMA,
             name="thoughts",
-            max_tokens=self.asker.forms.tokens(TOKENS_PER_STEP * len(window) + 200),
+            max_tokens=self.asker.forms.settings.tokens(
+                TOKENS_PER_STEP * len(window) + TOKENS_BESIDE
+            ),
         )
         read = functools.partial(read_thoughts, names=names)
         asked = await self.asker.ask(question, {}, read)

@@ -53,7 +53,7 @@ class Forms:
     def __init__(self, replies: Replies, settings: ModelSettings) -> None:
         self.replies = replies
         self.settings = settings
-        self.max_tokens = self.tokens(MAX_TOKENS)
+        self.max_tokens = self.settings.tokens(MAX_TOKENS)
         self.votes = settings.configuration.get("votes")
         self._known: dict[str, Form] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -144,11 +144,6 @@ class Forms:
         """Wakes those who wait for a trial or for its end."""
         self._changed.set()
         self._changed = asyncio.Event()
-
-    def tokens(self, usual: int) -> int:
-        """Most tokens of an answer: as they are configured, else as many as it usually takes."""
-        sent = self.settings.sent
-        return int(sent.get("max_completion_tokens") or sent.get("max_tokens") or usual)
 
     def body(self, question: Question, form: Form) -> dict:
         """Returns the request; how many samples it asks for follows from the form."""

@@ -116,6 +116,11 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
         """The fields of the configuration that go into every request."""
         return {k: v for k, v in self.configuration.items() if k not in OWN and v is not None}
 
+    def tokens(self, usual: int) -> int:
+        """Most tokens of an answer: as they are configured, else as many as it usually takes."""
+        sent = self.sent
+        return int(sent.get("max_completion_tokens") or sent.get("max_tokens") or usual)
+
 
 def read_key(reference: str) -> str:
     """Reads the key behind ``env:NAME`` or a file; raises ConfigurationFault, which never quotes

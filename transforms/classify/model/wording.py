@@ -86,7 +86,7 @@ class RequestWriter:
             ask=_ASK,
             schema=SCHEMA,
             name="request",
-            max_tokens=self.asker.forms.tokens(MAX_TOKENS),
+            max_tokens=self.asker.forms.settings.tokens(MAX_TOKENS),
         )
         asked = await self.asker.ask(question, {}, functools.partial(read_request, shown=shown))
         return Worded(asked.value, asked.reason, asked.usage)
