@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -209,15 +210,28 @@ def encode_image(image: Image.Image, format: str = "png") -> bytes:
     """Encodes pixels as ``png`` or lossless ``webp``: no metadata, equal bytes for equal pixels."""
     if format not in ("png", "webp"):
         raise ValueError(f"format {format!r}: png or webp")
+    if format == "png":
+        return _png(image)
     from PIL import Image
 
     plain = Image.frombytes(image.mode, image.size, image.tobytes())
     out = io.BytesIO()
-    if format == "png":
-        plain.save(out, "PNG", compress_level=3)
-    else:
-        plain.save(out, "WEBP", lossless=True, quality=20, method=2, exact=True)
+    plain.save(out, "WEBP", lossless=True, quality=20, method=2, exact=True)
     return out.getvalue()
+
+
+def _png(image: Image.Image) -> bytes:
+    """Writes a PNG of unfiltered rows: of screens it is smaller than a filtered one, and made in
+    half the time."""
+    pixels = (image if image.mode == "RGB" else image.convert("RGB")).tobytes()
+    row = 3 * image.width
+    rows = b"".join(b"\0" + pixels[start : start + row] for start in range(0, len(pixels), row))
+    header = struct.pack(">IIBBBBB", *image.size, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 3)), (b"IEND", b""))
+    return PNG_MAGIC + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
 
 
 def resize_image(image: Image.Image, max_width: int, max_height: int) -> tuple[Image.Image, float]:
