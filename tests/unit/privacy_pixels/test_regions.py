@@ -198,6 +198,17 @@ def test_a_number_and_a_date_in_cells_are_no_phone_number():
     assert hits_by_pattern(cells, find) == [[], []]
 
 
+def test_a_version_is_no_part_of_an_address_under_it():
+    def find(text):
+        return [Span(m.start(), m.end(), "EMAIL") for m in re.finditer(r"[\w.]+@[\w.]+", text)]
+
+    lines = [line("which you prefer v8.10.8", y=10), line("bor@example.net there", y=30)]
+    hits = hits_by_pattern(lines, find)
+    assert hits[0] == [] and {(h.start, h.end) for h in hits[1]} == {(0, 15)}
+    lines = [line("which you prefer elodie.al", y=10), line("bor@example.net there", y=30)]
+    assert {(h.start, h.end) for h in hits_by_pattern(lines, find)[0]} == {(17, 26)}
+
+
 def test_words_and_numbers_in_cells_are_no_key():
     def find(text):
         return [Span(m.start(), m.end(), "SECRET") for m in re.finditer(r"[A-Z]\w*-\w{12,}", text)]

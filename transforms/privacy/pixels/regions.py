@@ -43,6 +43,7 @@ WORDS_BEFORE = 3
 
 
 _DATED = re.compile(r"(?:19|20)\d{2}[-/.]\d{1,2}[-/.]\d{1,2}")
+_VERSION = re.compile(r"v?\d+(?:\.\d+)+")
 _CARD_GROUPS = re.compile(r"(?:\d{4}[ -]?){3}\d{1,7}|\d{4}[ -]?\d{6}[ -]?\d{4,5}")
 
 Find = Callable[[str], Sequence[Span]]
@@ -158,6 +159,8 @@ def _wraps_in_sentence(upper: Line, text: str, span: Span, joint: int) -> bool:
         # Words and numbers of two lines look as random as a key does.
         is_likely = is_long or begins_like_secret(text[span.start : span.end])
         return at_break or (is_likely and _is_no_word(text[joint:].lstrip()))
+    if span.entity == "EMAIL" and _VERSION.fullmatch(text, span.start, joint):
+        return False
     before = text[span.start - 1 : span.start]
     inside_token = before.isalnum() or before in tuple("-/._,")
     if span.entity == "IBAN" or span.entity not in NUMBERS:
