@@ -39,21 +39,24 @@ def note_places(options: Options) -> None:
 def places_of(output: str, private: str | None = None, cache: str | None = None) -> Places:
     """Returns where the runs of an output kept things, and the places that are given.
 
-    Raises UsageError where private material is not where it was: it holds who is forgotten, and a
+    Raises UsageError where private material is not where it was: it says who is forgotten, and a
     run that does not see it would bring them back.
     """
     noted = _noted(output)
-    # An output that no run has noted its places in had the usual ones.
-    roots = tuple(_absolute(p, output) for p in noted.private or ["private"])
     caches = tuple(_absolute(p, output) for p in noted.cache or ["cache"])
-    if private:  # it may have been moved since
-        roots = _with(tuple(filter(_is_private, roots)), private)
-    for root in roots:
-        if not _is_private(root):
+    roots = tuple(_absolute(p, output) for p in noted.private)
+    there = tuple(r for r in roots if not storage.is_local(r) or storage.exists(r))
+    if private or not roots:  # moved since, or an output that no run has noted its places in
+        place = private or storage.join(output, "private")
+        if not _is_private(place):
             raise UsageError(
-                f"{root}: no project key and no sessions of a run lie there; say --private"
+                f"--private {place}: no project key and no sessions of a run are there"
             )
-    return Places(roots, _with(caches, cache) if cache else caches)
+        there = _with(there, place)
+    elif there != roots:
+        gone = next(r for r in roots if r not in there)
+        raise UsageError(f"{gone}: private material of a run is not there any more; say --private")
+    return Places(there, _with(caches, cache) if cache else caches)
 
 
 def _noted(output: str) -> Places:
@@ -82,7 +85,7 @@ def _absolute(noted: str, output: str) -> str:
 
 
 def _is_private(root: str) -> bool:
-    """Whether a run had this as its private location: each makes or is given a key, and writes."""
+    """Whether this looks like the private location of a run."""
     return storage.exists(storage.join(root, "project.key")) or any(
         storage.walk(storage.join(root, "sessions"))
     )

@@ -138,6 +138,17 @@ def test_forget_reaches_the_places_that_runs_were_given(place, tmp_path, capsys)
     assert main(["forget", str(out), sessions_of(out)[0], f"--private={tmp_path / 'moved'}"]) == 0
 
 
+def test_a_place_that_is_not_a_runs_is_refused(out, capsys):
+    gone = sessions_of(out)[0]
+    assert main(["forget", "out", gone, "--private=sessions"]) == 2
+    (out / "run" / "places.json").unlink()  # as an earlier release left it
+    (out / "private").rename(out.parent / "elsewhere")
+    assert main(["forget", "out", gone]) == 2
+    assert capsys.readouterr().err.count("no project key and no sessions") == 2
+    assert gone in sessions_of(out)
+    assert main(["forget", "out", gone, "--private=elsewhere"]) == 0
+
+
 def test_an_output_that_was_moved_keeps_its_places(out, tmp_path):
     out.rename(tmp_path / "other")
     gone = sessions_of(tmp_path / "other")[0]
