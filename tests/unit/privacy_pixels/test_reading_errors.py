@@ -181,16 +181,18 @@ def test_a_number_that_only_its_length_makes_likely_is_doubtful(text, value):
     start = text.index(value)
     span = Span(start, start + len(value), "PHONE", "pattern", 0.4)
     assert is_doubtful(text, span)
-    assert not is_doubtful(text, Span(start, start + len(value), "PHONE", "pattern", 0.8))
+    assert not is_doubtful(text, Span(start, start + len(value), "PHONE", "pattern", 0.7))
 
 
 @pytest.mark.parametrize(
     "text, entity, score, doubtful",
     [
         ("EAN 4006381333931", "CARD", 0.7, True),
-        ("invoice 204-8831", "PHONE", 0.5, True),
-        ("order 555-204-8831", "PHONE", 0.8, False),
-        ("order 4436 6134 3703 2657", "CARD", 0.8, False),
+        ("invoice 204-8831", "PHONE", 0.7, True),
+        ("invoice 614-74-8428", "SSN", 0.5, False),
+        ("order 555-204-8831", "PHONE", 0.7, False),
+        ("order 4436 6134 3703 2657", "CARD", 0.7, False),
+        ("order 4111111111111111", "CARD", 0.7, False),
         ("paid by 4436613437032657", "CARD", 0.7, False),
     ],
 )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from schemas.findings import Span
 from transforms.privacy.misread import is_random
-from transforms.privacy.numbers import IBAN_LENGTHS
+from transforms.privacy.numbers import IBAN_LENGTHS, luhn
 
 READ_FOR_AT = "aeqgo0©®&"
 COMMON_DOMAINS = frozenset(
@@ -27,8 +27,6 @@ CUT = "cut"
 """Origin of spans of which only a part is in sight: they are not searched for elsewhere."""
 SURE = 0.5
 """Score below which recognisers saw no more than a plausible count of digits."""
-FORMED = 0.8
-"""Score from which on the form of a number says what it is, whatever is said before it."""
 LEAST_DIGITS = 7
 """Of a text that numbers run together with words are looked for in."""
 LEAST_IBAN_DIGITS = 8
@@ -79,6 +77,7 @@ _OTHER_NUMBER = re.compile(
     r"(?: (?:no|number|id))?[.:#]?|[$€£¥#])\s?$",
     re.IGNORECASE,
 )
+_BARE = re.compile(r"\d+|\d{3}-\d{4}")
 _DECIMAL = re.compile(r"[-+]?\d+\.\d+|\d{1,3}(?:\.\d{3}){2,}")
 _DATED = re.compile(r"(?:19|20)\d{2}(?:[-/.]?(?:0\d|1[0-2])[-/.]?[0-3]\d)?(?!\d)")
 _DASH = re.compile(r"(?<=\d)[~–—‐−¬](?=\d)")
@@ -186,13 +185,14 @@ def holds_secret_prefix(text: str) -> bool:
 def is_doubtful(text: str, span: Span) -> bool:
     """Whether little but a count of digits makes a stretch a number of somebody: what calls itself
     an order or a book, decimals and dates do not count."""
-    if span.entity not in NUMBERS or span.score >= FORMED:
+    if span.entity not in NUMBERS:
         return False
-    if _OTHER_NUMBER.search(text[max(0, span.start - 16) : span.start]):
-        return True
     value = text[span.start : span.end]
+    named = _OTHER_NUMBER.search(text[max(0, span.start - 16) : span.start]) is not None
+    if named and _BARE.fullmatch(value):
+        return span.entity != "CARD" or not luhn(value)
     return span.score < SURE and (
-        _DECIMAL.fullmatch(value) is not None or _DATED.match(value) is not None
+        named or _DECIMAL.fullmatch(value) is not None or _DATED.match(value) is not None
     )
 
 
