@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from schemas.findings import Found, Region, Span
 from schemas.traces import Frame
@@ -22,7 +22,6 @@ from transforms.privacy.pixels.following import follow_pixels, follow_typing
 from transforms.privacy.pixels.hits import ANY_TEXT, merged_hits
 from transforms.privacy.pixels.incremental import IncrementalReader, Link, Reading
 from transforms.privacy.pixels.known_values import ValueIndex, hits_by_value
-from transforms.privacy.pixels.layout import rows_of
 from transforms.privacy.pixels.reading_errors import (
     CUT,
     find_misread,
@@ -45,6 +44,7 @@ FULL_NAME = re.compile(r"[^\W\d_]+(?:['’.-]? ?[^\W\d_]+)*[ .-][^\W\d_]{2,}")
 DENSE = 1.75
 """Picture pixels per CSS pixel from which on the detector reads at half size."""
 
+_T = TypeVar("_T")
 Located = tuple[dict[str, tuple[Region, ...]], tuple[Found, ...], dict[str, str], dict[str, int]]
 
 
@@ -82,7 +82,7 @@ def locate_regions(
       dom_boxes: rectangles that DOM or accessibility snapshots give for a frame, in its pixels.
       engine: None when OCR is not installed; every frame is then withheld (``no_ocr_engine``).
       settings: mode ``off`` finds nothing, ``withhold`` publishes no frame.
-      prepare: gets nearly all texts before ``find`` is asked for them one by one, so that models
+      prepare: gets all texts before ``find`` is asked for them one by one, so that models
         can look at many at once; what it returns is not used.
 
     A frame that cannot be decoded is withheld with the defect's code. One whose recognition fails
@@ -212,15 +212,35 @@ def detection_scale(frame: Frame, width: int) -> float:
 
 
 def _texts_of(pages: Sequence[_Page]) -> list[str]:
-    """Returns the texts of all lines and rows, each once, in the order of the frames."""
+    """Returns all texts that are searched for patterns, each once, in the order of the frames."""
     texts: dict[str, None] = {}
+
+    def note(text: str) -> Sequence[Span]:
+        texts[with_plain_dashes(text)] = None
+        return ()
+
+    def note_both(text: str) -> Sequence[Span]:
+        find_run_together(text, note)
+        return note(text)
+
     for page in pages:
-        for row in rows_of(page.lines):
-            parts = [page.lines[index].text for index in row]
-            texts.update(
-                dict.fromkeys(with_plain_dashes(text) for text in (*parts, " ".join(parts)))
-            )
+        if not _is_repeated(page):
+            hits_by_pattern(page.lines, note_both, page.width)
     return list(texts)
+
+
+def _is_repeated(page: _Page) -> bool:
+    """Whether a page shows the same as the one that it is linked to."""
+    return page.link is not None and page.link.equal is None
+
+
+def _of_all(pages: Sequence[_Page], of_new: Iterable[_T]) -> list[_T]:
+    """Returns something of every page, given that of those which repeat no other."""
+    waiting = iter(of_new)
+    result: list[_T] = []
+    for page in pages:
+        result.append(result[page.link.source] if _is_repeated(page) else next(waiting))
+    return result
 
 
 def _regions_of(
@@ -240,7 +260,10 @@ def _regions_of(
         found = [span for span in find(text) if not is_doubtful(text, span)]
         return [*found, *find_misread(text, domains)]
 
-    by_pattern = [hits_by_pattern(page.lines, find_once, page.width) for page in pages]
+    new = [page for page in pages if not _is_repeated(page)]
+    by_pattern = _of_all(
+        pages, (hits_by_pattern(page.lines, find_once, page.width) for page in new)
+    )
     text_index = ValueIndex(values)
     read: dict[str, Found] = {}
     for page_hits in by_pattern:
@@ -253,7 +276,7 @@ def _regions_of(
                 found = Found(value, hit.entity, "pixel", sure)
                 read.setdefault(value, found)
     known = ValueIndex([*values, *read.values()])
-    by_value = hits_by_value([page.lines for page in pages], known)
+    by_value = _of_all(pages, hits_by_value([page.lines for page in new], known))
     regions: list[list[Region]] = []
     for page, own, more in zip(pages, by_pattern, by_value, strict=True):
         # What nobody could read may be anything.
