@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.drawn import draw, ink_rect
-from transforms.privacy.pixels.crops import text_areas
+from transforms.privacy.pixels.crops import bridged, text_areas
 from transforms.privacy.pixels.engine import Deadline, Line, RecognitionTimeout
 from transforms.privacy.pixels.incremental import IncrementalReader
 
@@ -182,6 +182,35 @@ def test_a_window_that_comes_back_is_known():
     assert engine.recognised == before, "the crop was recognised before, elsewhere or here"
 
 
+def page_of(first: int, *more) -> np.ndarray:
+    """Returns a frame that is full of text."""
+    rows = [(8, 6 + ROW * row, 250 + row, colour(first + row)) for row in range(9)]
+    return blocks(*rows, *more)
+
+
+def test_a_window_that_comes_back_after_many_steps_in_another_one_is_known():
+    engine = Blocks()
+    reader = IncrementalReader(engine, keyframes=3)
+    reader.read(page_of(0), 0)
+    for number in range(1, 7):
+        reader.read(page_of(40, (8, 222, 20 * number, colour(3))), number)
+    assert reader.counts["full"] == 2
+    before = engine.detected_pixels
+    assert seen(reader.read(page_of(0), 7)) == whole(page_of(0))
+    assert engine.detected_pixels == before
+
+
+def test_where_text_vanished_nothing_is_detected():
+    engine = Blocks()
+    reader = IncrementalReader(engine)
+    size = (640, 480)
+    reader.read(blocks((20, 20, 60, (1, 1, 1)), (300, 300, 200, (2, 2, 2)), size=size), 0)
+    before = engine.detected_pixels
+    reading = reader.read(blocks((20, 20, 60, (1, 1, 1)), size=size), 1)
+    assert [line.text for line in reading.lines] == ["010101"]
+    assert engine.detected_pixels == before
+
+
 def test_text_moved_to_another_place_is_known_by_its_pixels():
     engine = Blocks()
     reader = IncrementalReader(engine)
@@ -258,6 +287,18 @@ def test_the_crop_of_a_text_is_the_same_wherever_it_stands():
     a = only_area(image, (15, 14, 125, 44))
     b = only_area(image, (196, 88, 310, 122))
     assert (image[a[1] : a[3], a[0] : a[2]] == image[b[1] : b[3], b[0] : b[2]]).all()
+
+
+def test_text_that_was_lost_between_two_boxes_is_bridged():
+    image = draw([(20, 20, "Bram Olsavik wrote to"), (20, 60, "Bram"), (170, 60, "wrote to")])
+    whole = ink_rect(20, 20, "Bram Olsavik wrote to")
+    left, right = (16, 18, 62, 42), (110, 18, whole[2] + 4, 42)
+    assert bridged(image, [right, left]) == [(16, 18, whole[2] + 4, 42)]
+    apart = [(16, 58, 62, 82), (166, 58, 240, 82)]
+    assert bridged(image, apart) == apart
+    picture = image.copy()
+    picture[50:90, 66:160] = np.random.default_rng(1).integers(0, 255, (40, 94, 3))
+    assert bridged(picture, apart) == apart
 
 
 def test_ink_of_the_lines_above_and_below_is_left_out():

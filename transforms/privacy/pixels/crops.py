@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from transforms.privacy.pixels.engine import Box, Line, is_upright
-from transforms.privacy.pixels.ink import INK_PAD, ink_of
+from transforms.privacy.pixels.ink import INK_PAD, ink_of, is_text_between
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,8 @@ BESIDE = 0.25
 """Share of ink in the columns beside a border at most."""
 TRIM = 0.12
 """Of a box's height, at its upper and lower end."""
+SAME_ROW, LOST = 0.7, 12
+"""Of the height of boxes in one row: what they share, and the longest text lost between them."""
 COMPARED = 24
 """Crops of one size that a new one is compared with, the latest first."""
 
@@ -71,6 +73,36 @@ def key_of(crop: np.ndarray) -> bytes:
     """Returns what crops of equal pixels and size have in common."""
     content = crop.tobytes() + f"{crop.shape[1]}x{crop.shape[0]}".encode()
     return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def bridged(image: np.ndarray, boxes: Sequence[Box]) -> list[Box]:
+    """Joins boxes of one row between which text stands: now and then the detector loses the middle
+    of a long line."""
+    joined: list[Box] = []
+    for box in sorted(boxes):
+        for number, left in enumerate(joined):
+            height = box[3] - box[1]
+            gap = (left[2], max(left[1], box[1]), box[0], min(left[3], box[3]))
+            if (
+                gap[3] - gap[1] > SAME_ROW * max(height, left[3] - left[1])
+                and height < gap[2] - gap[0] < LOST * height
+                and is_text_between(_crop(image, gap))
+            ):
+                joined[number] = (
+                    left[0],
+                    min(left[1], box[1]),
+                    max(left[2], box[2]),
+                    max(left[3], box[3]),
+                )
+                break
+        else:
+            joined.append(box)
+    return joined
+
+
+def _crop(image: np.ndarray, box: Box) -> np.ndarray:
+    x0, y0, x1, y1 = _whole_box(image, box)
+    return image[y0:y1, x0:x1]
 
 
 def text_areas(image: np.ndarray, box: Box) -> list[tuple[int, int, int, int]]:

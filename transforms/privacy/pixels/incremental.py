@@ -8,24 +8,26 @@ one session and are filled in the order of its frames, so that how work is bundl
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from transforms.privacy.pixels.areas import (
+    MARGIN_X,
+    MARGIN_Y,
     Area,
     areas_around,
     core_of,
     parts_with_ink,
     touch,
-    touches_tiles,
+    touches_changes,
     whole_blocks,
     whole_line_areas,
+    with_ink,
 )
-from transforms.privacy.pixels.crops import KnownCrops, key_of, text_areas
+from transforms.privacy.pixels.crops import KnownCrops, bridged, key_of, text_areas
 from transforms.privacy.pixels.engine import (
     Box,
     Deadline,
@@ -39,11 +41,11 @@ from transforms.privacy.pixels.engine import (
 from transforms.privacy.pixels.likeness import (
     TILE,
     RowFlags,
-    changed_tiles,
     equal_rows,
     find_scroll,
     inked_rows,
     padded,
+    tiles_of,
     with_changes,
 )
 
@@ -54,7 +56,8 @@ FULL_SHARE = 0.7
 """Read a frame whole when more of it than this must be detected again."""
 CLOSER = 0.6
 """An older key frame is taken only if it differs in less than this share of the tiles."""
-MARGIN_X, MARGIN_Y = 48, 24
+ALIKE = 0.02
+"""Share of the tiles: where no more differ, no older key frame is looked at."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,16 @@ class Reading:
     link: Link | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class _KeyFrame:
     number: int
-    size: tuple[int, int]
+    image: np.ndarray
+    """As it was given."""
     pixels: np.ndarray
-    """Padded to whole tiles and strips."""
+    """What was read, padded to whole tiles and strips."""
     lines: tuple[Line, ...]
+    scene: int
+    """Number of the frame that was read whole and that this one goes back to."""
 
 
 class IncrementalReader:
@@ -103,7 +109,7 @@ class IncrementalReader:
         self._engine = engine
         self._keyframes = keyframes
         self._full_pass_every = full_pass_every
-        self._frames: OrderedDict[bytes, _KeyFrame] = OrderedDict()
+        self._frames: list[_KeyFrame] = []
         self._crops = KnownCrops(crop_cache)
         self._since_full = 0
         self.counts: Counter[str] = Counter()
@@ -112,72 +118,86 @@ class IncrementalReader:
     def read(
         self, image: np.ndarray, number: int, scale: float = 1.0, deadline: Deadline | None = None
     ) -> Reading:
-        """Returns the lines of one RGB picture; raises RecognitionTimeout and remembers nothing
-        of that frame then."""
-        import numpy as np
-
-        height, width = image.shape[:2]
-        digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16)
-        digest.update(f"{width}x{height}".encode())
-        key = digest.digest()
-        known = self._frames.get(key)
-        if known is not None:
-            self._frames.move_to_end(key)
-            self.counts["repeated"] += 1
-            return Reading(known.lines, Link(known.number, None))
+        """Returns the lines of one RGB picture, which must not be written to afterwards; raises
+        RecognitionTimeout and remembers nothing of that frame then."""
+        base = next((frame for frame in self._frames if frame.image is image), None)
+        if base is not None:
+            return self._repeated(base)
         pixels = padded(image)
-        reading, pixels = self._read_changed(image, pixels, scale, deadline)
-        self._frames[key] = _KeyFrame(number, (height, width), pixels, reading.lines)
-        while len(self._frames) > self._keyframes:
-            self._frames.popitem(last=False)
-        return reading
-
-    def _read_changed(
-        self, image: np.ndarray, pixels: np.ndarray, scale: float, deadline: Deadline | None
-    ) -> tuple[Reading, np.ndarray]:
-        """Returns a reading and the pixels that were read: a key frame's where it shows the
-        same."""
-        base, changed = self._closest(pixels, image.shape[:2])
+        base, changed = self._closest(pixels, image.shape)
+        if base is not None and not changed.any():
+            return self._repeated(base)
         link, lines = None, None
         if base is not None:
             dy, moved = find_scroll(pixels, base.pixels, changed)
-            lines = self._update(image, base, changed, dy, moved, scale, deadline)
+            inked = inked_rows(pixels)
+            lines = self._update(image, base, changed, inked, dy, moved, scale, deadline)
             link = Link(
                 base.number,
-                RowFlags(equal_rows(pixels, base.pixels)),
-                RowFlags(inked_rows(pixels)),
+                RowFlags(~changed),
+                RowFlags(inked),
                 dy,
                 RowFlags(moved) if moved is not None else None,
             )
+        scene = number if lines is None else base.scene
         if lines is not None and self._since_full + 1 < self._full_pass_every:
             self._since_full += 1
             self.counts["changed"] += 1
-            return Reading(tuple(lines), link), with_changes(base.pixels, pixels, changed)
+            pixels = with_changes(base.pixels, pixels, changed)
+        else:
+            lines = self._read_whole(image, pixels, lines, scale, deadline)
+        frame = _KeyFrame(number, image, pixels, tuple(lines), scene)
+        self._remember(frame)
+        return Reading(frame.lines, link)
+
+    def _repeated(self, frame: _KeyFrame) -> Reading:
+        self._frames.remove(frame)
+        self._frames.append(frame)
+        self.counts["repeated"] += 1
+        return Reading(frame.lines, Link(frame.number, None))
+
+    def _remember(self, frame: _KeyFrame) -> None:
+        """Keeps a key frame; of those that go back to one another the oldest is forgotten first, so
+        that a window that comes back after many steps in another one is known."""
+        self._frames.append(frame)
+        if len(self._frames) > self._keyframes:
+            scenes = [kept.scene for kept in self._frames]
+            left = (i for i, scene in enumerate(scenes) if scene in scenes[i + 1 :])
+            del self._frames[next(left, 0)]
+
+    def _read_whole(
+        self,
+        image: np.ndarray,
+        pixels: np.ndarray,
+        updated: Sequence[Line] | None,
+        scale: float,
+        deadline: Deadline | None,
+    ) -> list[Line]:
+        """Reads all of a frame, or counts what was missed by reading the ``updated`` lines."""
         self._since_full = 0
         self.counts["full"] += 1
-        if lines is None:
-            boxes = self._detect_all(image, pixels, scale)
-            return Reading(tuple(self._recognise(image, boxes, deadline)), link), pixels
+        if updated is None:
+            return self._recognise(image, self._detect_all(image, pixels, scale), deadline)
         # The guard takes no short cut.
         whole = self._recognise(image, self._engine.detect(image, scale), deadline)
-        known = [line.box for line in lines]
+        known = [line.box for line in updated]
         self.counts["guard_missed"] += sum(_is_apart(line.box, known) for line in whole)
         boxes = [line.box for line in whole]
-        kept = [line for line in lines if _is_apart(line.box, boxes)]
-        return Reading((*whole, *kept), link), pixels
+        return [*whole, *(line for line in updated if _is_apart(line.box, boxes))]
 
     def _closest(
-        self, pixels: np.ndarray, size: tuple[int, int]
+        self, pixels: np.ndarray, shape: tuple[int, ...]
     ) -> tuple[_KeyFrame | None, np.ndarray | None]:
+        """Returns the key frame that differs least, and where."""
         best: tuple[float, _KeyFrame, np.ndarray] | None = None
-        for frame in reversed(self._frames.values()):
-            if frame.size != size:
+        for frame in reversed(self._frames):
+            if frame.image.shape != shape:
                 continue
-            tiles = changed_tiles(pixels, frame.pixels)
-            share = float(tiles.mean())
+            changed = ~equal_rows(pixels, frame.pixels)
+            share = float(tiles_of(changed).mean())
             if best is None or share < CLOSER * best[0]:
-                best = (share, frame, tiles)
-            if share < 0.02:
+                best = (share, frame, changed)
+            if share < ALIKE:
                 break
         return (None, None) if best is None else (best[1], best[2])
 
@@ -186,6 +206,7 @@ class IncrementalReader:
         image: np.ndarray,
         base: _KeyFrame,
         changed: np.ndarray,
+        inked: np.ndarray,
         dy: int,
         moved: np.ndarray | None,
         scale: float,
@@ -193,7 +214,7 @@ class IncrementalReader:
     ) -> list[Line] | None:
         """Reads what differs from ``base``; None when that is nearly everything."""
         height, width = image.shape[:2]
-        kept = [line for line in base.lines if not touches_tiles(line.box, changed)]
+        kept = [line for line in base.lines if not touches_changes(line.box, changed)]
         known: Sequence[Line] = base.lines
         if moved is not None:
             self.counts["scrolled"] += 1
@@ -203,16 +224,18 @@ class IncrementalReader:
             arrived = {line for line in elsewhere if _has_moved(line.box, moved)}
             kept += [line for line in elsewhere if line in arrived]
             lost = [line for line in elsewhere if line not in arrived]
-            changed = (changed & ~_tiles_within(moved)) | _tiles_of(lost, moved)
+            changed = (changed & ~moved) | _rows_of(lost, moved)
         areas = whole_line_areas(areas_around(changed, width, height), known, width, height)
-        if sum((a[2] - a[0]) * (a[3] - a[1]) for a in areas) > FULL_SHARE * width * height:
+        read = with_ink(areas, tiles_of(inked))
+        if sum((a[2] - a[0]) * (a[3] - a[1]) for a in read) > FULL_SHARE * width * height:
             return None
-        new: list[Box] = []
         for area in areas:
+            kept = [line for line in kept if not touch(core_of(line), area)]
+        new: list[Box] = []
+        for area in read:
             if deadline is not None:
                 deadline.check()
             new += self._detect_around(image, area, scale)
-            kept = [line for line in kept if not touch(core_of(line), area)]
         boxes: list[Box] = []
         for box in sorted(new, key=lambda b: (-(b[2] - b[0]) * (b[3] - b[1]), b)):
             if not any(overlap(box, other) > 0.7 for other in boxes):
@@ -223,8 +246,7 @@ class IncrementalReader:
     def _detect_all(self, image: np.ndarray, pixels: np.ndarray, scale: float) -> list[Box]:
         """Detects wherever something is drawn: screens are empty to a great part."""
         height, width = image.shape[:2]
-        inked = inked_rows(pixels).reshape(pixels.shape[0] // TILE, TILE, -1).any(1)
-        parts = parts_with_ink(inked, width, height)
+        parts = parts_with_ink(tiles_of(inked_rows(pixels)), width, height)
         boxes: list[Box] = []
         for x0, y0, x1, y1 in parts:
             self.counts["detected_pixels"] += (x1 - x0) * (y1 - y0)
@@ -271,7 +293,7 @@ class IncrementalReader:
         self, image: np.ndarray, boxes: Sequence[Box], deadline: Deadline | None
     ) -> list[Line]:
         """Recognises what no earlier crop of this session was equal to, equal crops once."""
-        areas = [area for box in boxes for area in text_areas(image, box)]
+        areas = [area for box in bridged(image, boxes) for area in text_areas(image, box)]
         found: dict[int, Line] = {}
         unknown: dict[bytes, list[int]] = {}
         for index, (x0, y0, x1, y1) in enumerate(areas):
@@ -293,11 +315,6 @@ class IncrementalReader:
         return [found[i] for i in range(len(areas)) if found[i].text or unread_boxes(found[i])]
 
 
-def _tiles_within(moved: np.ndarray) -> np.ndarray:
-    """Returns the tiles all of whose pixels have moved."""
-    return moved.reshape(-1, TILE, moved.shape[1]).all(1)
-
-
 def _has_moved(box: Box, moved: np.ndarray) -> bool:
     x0, y0 = math.floor(box[0] / TILE), math.floor(box[1]) - 1
     x1, y1 = math.ceil(box[2] / TILE), math.ceil(box[3]) + 1
@@ -306,17 +323,17 @@ def _has_moved(box: Box, moved: np.ndarray) -> bool:
     return bool(moved[y0:y1, x0:x1].all())
 
 
-def _tiles_of(lines: Sequence[Line], moved: np.ndarray) -> np.ndarray:
-    """Returns the tiles of lines that moved in part: what became of them must be read again."""
+def _rows_of(lines: Sequence[Line], moved: np.ndarray) -> np.ndarray:
+    """Returns the pixels of lines that moved in part: what became of them must be read again."""
     import numpy as np
 
-    tiles = np.zeros((moved.shape[0] // TILE, moved.shape[1]), bool)
+    rows = np.zeros_like(moved)
     for line in lines:
         x0, x1 = max(0, int(line.x0)) // TILE, int(line.x1) // TILE + 1
         y0, y1 = max(0, int(line.y0)), max(0, int(line.y1) + 1)
         if moved[y0:y1, x0:x1].any():
-            tiles[y0 // TILE : y1 // TILE + 1, x0:x1] = True
-    return tiles
+            rows[y0:y1, x0:x1] = True
+    return rows
 
 
 def _is_apart(box: Box, others: Sequence[Box]) -> bool:

@@ -45,6 +45,18 @@ def _difference(crop: np.ndarray, other: np.ndarray) -> np.ndarray:
     return cv2.max(cv2.max(red, green), blue)
 
 
+def is_text_between(crop: np.ndarray) -> bool:
+    """Whether what stands between two pieces of a line is text: ink in most columns, and none that
+    goes on above and below, as in pictures."""
+    ink, flat = ink_of(crop)
+    letters = ink & ~flat
+    return bool(
+        letters.any(0).mean() >= FILLED
+        and max(letters[0].mean(), letters[-1].mean()) < DENSE_ROW
+        and _extent(letters.mean(1) >= DENSE_ROW) >= FILLED * len(crop)
+    )
+
+
 def unread_stretches(crop: np.ndarray, centres: Sequence[float]) -> list[tuple[int, int]]:
     """Returns (first, last + 1) column of what looks like text but was not read.
 

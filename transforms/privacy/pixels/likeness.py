@@ -1,7 +1,8 @@
-"""What two frames of a session share: tile by tile, row by row, and after a scroll.
+"""What two frames of a session share: row by row, and after a scroll.
 
-Pixels that differ by a few levels show the same: recorders that compress to JPEG or reduce colours
-to a palette change every frame a little. Frames are padded to whole tiles and strips.
+Flags are of TILE pixels of a row: rows of pixels x columns of tiles. Pixels that differ by a few
+levels show the same: recorders that compress to JPEG or reduce colours to a palette change every
+frame a little. Frames are padded to whole tiles and strips.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def padded(image: np.ndarray) -> np.ndarray:
 
     height, width = image.shape[:2]
     rows, columns = -height % TILE, -width % STRIP
-    return np.ascontiguousarray(np.pad(image, ((0, rows), (0, columns), (0, 0))))
+    if not rows and not columns:
+        return np.ascontiguousarray(image)
+    return np.pad(image, ((0, rows), (0, columns), (0, 0)))
 
 
 def _words(pixels: np.ndarray) -> np.ndarray:
@@ -57,21 +60,20 @@ def _words(pixels: np.ndarray) -> np.ndarray:
 
 
 def equal_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns which pixels show the same: rows x columns of TILE pixels."""
+    """Returns which pixels show the same."""
     import cv2
+    import numpy as np
 
-    differs = cv2.compare(cv2.absdiff(a, b), TOLERANCE, cv2.CMP_GT)
-    return ~_words(differs).reshape(len(a), -1, TILE * 3 // 8).any(2)
-
-
-def changed_tiles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns which tiles show something else: rows x columns of TILE x TILE pixels."""
-    rows = equal_rows(a, b)
-    return ~rows.reshape(len(rows) // TILE, TILE, -1).all(1)
+    differs = _words(cv2.compare(cv2.absdiff(a, b), TOLERANCE, cv2.CMP_GT))
+    same = np.ones((len(a), a.shape[1] // TILE), bool)
+    rows = np.nonzero(differs.any(1))[0]
+    if len(rows):
+        same[rows] = ~differs[rows].reshape(len(rows), -1, TILE * 3 // 8).any(2)
+    return same
 
 
 def with_changes(before: np.ndarray, after: np.ndarray, changed: np.ndarray) -> np.ndarray:
-    """Returns ``after`` with the pixels of ``before`` where tiles show the same.
+    """Returns ``after`` with the pixels of ``before`` where they show the same.
 
     Later frames are compared with what was read, not with what only looked like it, so that slow
     fades add up to a change.
@@ -94,19 +96,26 @@ def inked_rows(pixels: np.ndarray) -> np.ndarray:
     return (high - low).max(2) > INK_THRESHOLD
 
 
+def tiles_of(rows: np.ndarray) -> np.ndarray:
+    """Returns which tiles have a flagged row: rows x columns of TILE x TILE pixels."""
+    return rows.reshape(len(rows) // TILE, TILE, -1).any(1)
+
+
 def find_scroll(
     pixels: np.ndarray, before: np.ndarray, changed: np.ndarray
 ) -> tuple[int, np.ndarray | None]:
-    """Returns how far content moved and which pixels are moved ones: rows x columns of tiles.
+    """Returns how far content moved and which pixels are moved ones; ``changed`` says which are
+    not what they were.
 
     Rows vote with a hash of each strip of columns, so that a scroll bar or a pane that stands
     still beside the scrolled one does not hide the scroll.
     """
     import numpy as np
 
-    if changed.mean() <= SCROLL_SHARE:
+    tiles = tiles_of(changed)
+    if tiles.mean() <= SCROLL_SHARE:
         return 0, None
-    tile_rows = np.nonzero(changed.any(1))[0]
+    tile_rows = np.nonzero(tiles.any(1))[0]
     strips = changed.reshape(changed.shape[0], -1, STRIP // TILE).any((0, 2))
     y0, y1 = int(tile_rows[0]) * TILE, (int(tile_rows[-1]) + 1) * TILE
     per_strip = STRIP * 3 // 8
