@@ -296,6 +296,8 @@ def test_text_that_was_lost_between_two_boxes_is_bridged():
     assert bridged(image, [right, left]) == [(16, 18, whole[2] + 4, 42)]
     apart = [(16, 58, 62, 82), (166, 58, 240, 82)]
     assert bridged(image, apart) == apart
+    middle = (66, 18, 106, 42)
+    assert bridged(image, [left, middle, right]) == [left, middle, right]
     picture = image.copy()
     picture[50:90, 66:160] = np.random.default_rng(1).integers(0, 255, (40, 94, 3))
     assert bridged(picture, apart) == apart

@@ -101,6 +101,7 @@ def test_versions_and_amounts_are_no_addresses(text):
         ("555.113.22", "PHONE"),
         ("ghp_ipD4J2|2WVThmZ4FUjAtdCyzQp7b", "SECRET"),
         ("XOXB-524386862251-AXZVE2L85XYQ", "SECRET"),
+        ("SK-PROJ-VOZOGD7UEYSF1EGTNTRJ815ECTH7YFRO", "SECRET"),
     ],
 )
 def test_a_border_or_a_pointer_at_the_end_of_a_number(text, entity):

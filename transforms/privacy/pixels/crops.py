@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from transforms.privacy.pixels.engine import Box, Line, is_upright
+from transforms.privacy.pixels.engine import Box, Line, is_upright, overlap
 from transforms.privacy.pixels.ink import INK_PAD, ink_of, is_text_between
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def bridged(image: np.ndarray, boxes: Sequence[Box]) -> list[Box]:
             if (
                 gap[3] - gap[1] > SAME_ROW * max(height, left[3] - left[1])
                 and height < gap[2] - gap[0] < LOST * height
+                and not any(overlap(gap, other) for other in boxes)
                 and is_text_between(_crop(image, gap))
             ):
                 joined[number] = (

@@ -31,9 +31,7 @@ LEAST_DIGITS = 7
 """Of a text that numbers run together with words are looked for in."""
 LEAST_IBAN_DIGITS = 8
 _COUNTRY = f"(?:{'|'.join(IBAN_LENGTHS)})"
-_OWN_PREFIX = r"gh[pousr]_|github_pat_|glpat-|xox[abprs]-"
-"""Begins no word, in capitals neither."""
-_PREFIX = rf"(?:sk-|pk_|rk_|{_OWN_PREFIX}|AKIA|ASIA|AIza|eyJ)"
+_PREFIX = r"(?:sk-|pk_|rk_|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AKIA|ASIA|AIza|eyJ)"
 _BEGIN = re.compile(_PREFIX)
 _RULES = tuple(
     (entity, re.compile(rule))
@@ -52,7 +50,7 @@ _RULES = tuple(
         ("EMAIL", r"(?<![\w@])[\w.+-]{2,}@[\w-]+(?:[.:,;][\w-]+)*[.:,;](?:com|org|net|edu|de)\b"),
         # The lower half of the line is cut off, and the dots with it.
         ("EMAIL", r"(?<![\w@])[\w.+-]{2,}@[\w-]{2,}(?:[ .][\w-]{2,}){0,2} (?:com|org|net|edu)\b"),
-        ("SECRET", rf"(?<![A-Za-z])(?:{_PREFIX}|(?i:{_OWN_PREFIX})(?=[\w-]*\d))[\w|!-]{{14,}}"),
+        ("SECRET", rf"(?<![A-Za-z])(?:{_PREFIX}|(?i:{_PREFIX})(?=[\w-]*\d))[\w|!-]{{14,}}"),
         # A border beside the number reads as one more digit; the last one is under something.
         ("IP", r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){2}\.\d{1,3}[\dA-Za-z](?![\w.])"),
         ("IP", r"(?<![\w.])(?=[\d.]{12})(?!19|20)\d{4}(?:\.\d{1,3}){3}(?![\w.])"),
