@@ -17,7 +17,8 @@ from transforms.privacy.config import FieldRule, ScrubberConfig
 EDITABLE_TAGS = frozenset(("input", "textarea", "select"))
 EDITABLE_ROLES = frozenset(
     """textbox searchbox combobox spinbutton entry edit textfield textarea passwordtext password
-    securetextfield axtextfield axtextarea axsecuretextfield axcombobox axsearchfield""".split()
+    securetextfield axtextfield axtextarea axsecuretextfield axcombobox axsearchfield edittext
+    autocompletetextview multiautocompletetextview""".split()
 )
 UNTYPED_INPUTS = frozenset("checkbox radio button submit reset image file range color".split())
 """Inputs that hold no text of a person."""
@@ -34,6 +35,16 @@ _BULLETS = re.compile(r"[•●∙·*⬤◦\u2217\uf0b7]{3,}")
 def readable(name: str) -> str:
     """Returns a name as words: ``cardNumber``, ``card_number`` → ``card number``."""
     return _SEPARATORS.sub(" ", _CAMEL.sub(" ", name)).strip().lower()
+
+
+@functools.lru_cache(4096)
+def plain_role(role: str) -> str:
+    """Returns a role or class without blanks and case, and without what its toolkit puts before.
+
+    ``android.widget.EditText`` → ``edittext``, ``XCUIElementTypeTextField`` → ``textfield``
+    """
+    role = role.rpartition(".")[2].lower().replace(" ", "").replace("_", "")
+    return role.removeprefix("xcuielementtype")
 
 
 def is_bullets(value: str | None) -> bool:
@@ -82,7 +93,9 @@ class FieldRules:
             hints: what the field is called: name, id, label, placeholder.
             value: what it shows; nothing but bullets makes it a password.
         """
-        tag, role = (tag or "").lower(), (role or "").lower().replace(" ", "").replace("_", "")
+        tag, role = (tag or "").lower(), plain_role(role or "")
+        if tag and tag not in EDITABLE_TAGS and plain_role(tag) in self._roles:
+            role = plain_role(tag)
         ordinary = tag not in EDITABLE_TAGS and role not in self._roles
         if ordinary and not input_type and not autocomplete:  # nearly every node of a page
             return "PASSWORD" if not tag and is_bullets(value) else None

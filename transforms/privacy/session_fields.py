@@ -13,6 +13,7 @@ from transforms.privacy.fields import (
     EDITABLE_TAGS,
     FieldRules,
     field_keys,
+    plain_role,
     readable,
 )
 from transforms.privacy.words import INTERFACE_WORDS
@@ -134,8 +135,12 @@ class SessionFields:
 
 def is_editable(tag: str | None, role: str | None, input_type: str | None) -> bool:
     """Whether an element is one that people type into."""
-    role = (role or "").lower().replace(" ", "")
-    return (tag or "").lower() in EDITABLE_TAGS or role in EDITABLE_ROLES or bool(input_type)
+    return (
+        (tag or "").lower() in EDITABLE_TAGS
+        or plain_role(role or "") in EDITABLE_ROLES
+        or plain_role(tag or "") in EDITABLE_ROLES
+        or bool(input_type)
+    )
 
 
 def is_static(tag: str | None, role: str | None) -> bool:
