@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import quote_plus, unquote_plus
 
 from transforms.privacy.fields import readable
+from transforms.privacy.recovery import MIN_WORDS, is_phrase, is_recovery_word
 
 MAX_DEPTH = 60
 
@@ -36,6 +37,10 @@ class Rewriter(Protocol):
 
     def whole(self, text: str, entity: str, key: str = "") -> str:
         """A text that is sensitive from end to end, whatever it looks like."""
+        ...
+
+    def unfinished(self, text: str, entity: str, key: str = "") -> str:
+        """A part of something sensitive that says nothing by itself."""
         ...
 
 
@@ -78,8 +83,14 @@ def rewrite_nested(value: Any, rules: KeyRules, to: Rewriter, key: str = "", dep
             made[_rewrite_key(old, made, to)] = rewrite_nested(inner, rules, to, under, depth + 1)
         return made
     if isinstance(value, list | tuple):
+        if len(value) >= MIN_WORDS and all(map(_is_phrase_word, value)) and is_phrase(value):
+            return [to.unfinished(word, "SECRET", key) for word in value]
         return [rewrite_nested(item, rules, to, key, depth + 1) for item in value]
     return value
+
+
+def _is_phrase_word(value: Any) -> bool:
+    return isinstance(value, str) and is_recovery_word(value)
 
 
 def is_data_key(key: str) -> bool:

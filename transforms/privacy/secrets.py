@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from schemas.findings import Span
+from transforms.privacy.recovery import find_recovery_phrases
 
 _PREFIXED = re.compile(
     r"""(?<![A-Za-z0-9_])(?:
@@ -177,6 +178,7 @@ def find_secrets(text: str, kind: str, min_bits: float) -> list[Span]:
             ]
     spans += _named(text)
     if kind != "id":
+        spans += find_recovery_phrases(text, text.lower())
         spans += _random(text, min_bits)
     return spans
 

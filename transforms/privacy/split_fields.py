@@ -7,12 +7,13 @@ Boxes are one field when they follow each other on a page and are called alike b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from schemas.findings import Span
 from schemas.traces import Target
 from transforms.privacy.keystrokes import TypingRun
+from transforms.privacy.recovery import is_phrase, is_recovery_word
 
 MIN_BOXES = 3
 MAX_BOX_CHARS = 6
@@ -50,10 +51,13 @@ def split_values(
     return found
 
 
-def _entity(boxes: Iterable[TypingRun], text: str, spans_of) -> str | None:
+def _entity(boxes: Sequence[TypingRun], text: str, spans_of) -> str | None:
     """What boxes are of which none says so: digits one by one are a code, else what is found."""
     if text.isdigit() and len(text) >= MIN_CODE_DIGITS and all(len(b.text) == 1 for b in boxes):
         return "OTP"
+    words = [box.text for box in boxes]
+    if is_phrase(words) and all(map(is_recovery_word, words)):
+        return "SECRET"
     whole = [span for span in spans_of(text) if span.end - span.start > len(text) // 2]
     return whole[0].entity if whole else None
 
@@ -62,6 +66,7 @@ def _rows_of_boxes(runs: Sequence[TypingRun]) -> Iterator[tuple[TypingRun, ...]]
     row: list[TypingRun] = []
     for run in runs:
         fits = run.target is not None and 0 < len(run.text) <= MAX_BOX_CHARS
+        fits = fits or (run.target is not None and is_recovery_word(run.text))
         if not (fits and row and _alike(row[-1], run)):
             if len(row) >= MIN_BOXES:
                 yield tuple(row)

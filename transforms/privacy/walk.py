@@ -20,6 +20,7 @@ from transforms.privacy.bodies import rewrite_body, rewrite_headers, rewrite_nes
 from transforms.privacy.dom_pieces import OWN_TEXT, groups_of_pieces
 from transforms.privacy.fields import readable
 from transforms.privacy.keystrokes import is_typing
+from transforms.privacy.recovery import phrase_nodes
 from transforms.privacy.session_fields import SessionFields, is_editable, is_static
 from transforms.privacy.values import MIN_CHARS
 
@@ -239,6 +240,7 @@ def dom_texts(node: DomNode, fields: SessionFields) -> Iterator[tuple[str, str, 
 def walk_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> DomTree:
     """A copy of a snapshot; tags, roles, types and the form stay."""
     visitor.place = "dom"
+    phrase = phrase_nodes(tree.iter())
 
     def copied(node: DomNode, said: str | None) -> DomNode:
         made = DomNode(
@@ -257,7 +259,9 @@ def walk_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> DomTree:
             text = said if attribute == "text" else text
             if not text:
                 continue
-            if entity:
+            if attribute in ("text", "value") and id(node) in phrase:
+                new = visitor.unfinished(text, "SECRET")
+            elif entity:
                 new = visitor.whole(text, entity, node.id or "")
             elif attribute == "value":
                 new = visitor.value(text, kind)
@@ -302,8 +306,11 @@ def _without_pieces(old: DomNode, new: DomNode, visitor: Visitor) -> dict[int, s
 def look_at_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> None:
     """The same walk without a copy, for a visitor that only looks."""
     visitor.place = "dom"
+    phrase = phrase_nodes(tree.iter())
     for node in tree.iter():
         for attribute, text, kind, entity in dom_texts(node, fields):
+            if attribute in ("text", "value") and id(node) in phrase:
+                continue  # an ordinary word by itself: searched for nowhere else
             if entity:
                 visitor.whole(text, entity, node.id or "")
             elif attribute == "value":

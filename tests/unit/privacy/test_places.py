@@ -495,3 +495,96 @@ def test_names_of_parameters_that_are_data(found):
     url = f"/x?{EMAIL.replace('@', '%40')}=1&621-45-3809&filter[name]=2&0=a"
     assert {entity for _, entity in found(url, "url")} == {"EMAIL", "SSN"}
     assert not found("/x?filter[name]=2&utm_source=b&0=a&X-Amz-Date=20240501T000000Z", "url")
+
+
+PHRASE = "orchard velvet canyon badge lemon ribbon island cradle walnut eagle mosquito fabric"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PHRASE,
+        PHRASE.replace(" ", "\n"),
+        PHRASE.title().replace(" ", ", "),
+        "".join(f"{n}. {word}\n" for n, word in enumerate(PHRASE.split(), 1)).strip(),
+    ],
+)
+def test_recovery_phrases_need_no_name(found, text):
+    hits = found(f"write down: {text}")
+    assert [entity for _, entity in hits] == ["SECRET"]
+    assert all(word in value.lower() for value, _ in hits for word in PHRASE.split())
+
+
+def test_of_announced_phrases_a_few_words_are_enough(found):
+    assert found("Recovery phrase: orchard velvet canyon") == {("orchard velvet canyon", "SECRET")}
+    assert found("Passphrase: orchard velvet canyon lemon", "key")
+    assert not found("Your recovery phrase has twelve words; keep the paper in a safe place.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * 40,
+        "12 apples bridge garden carbon copper lemon",
+        "please make sure that your team will have time before they start their work today",
+    ],
+)
+def test_ordinary_words_are_no_phrase(found, text):
+    assert found(text) == set()
+
+
+def test_recovery_phrases_over_elements_lists_and_boxes(scrub):
+    words = PHRASE.split()
+    rows = "".join(f"<div><b>{n}.</b><i>{word}</i></div>" for n, word in enumerate(words, 1))
+    page = f"<ol>{''.join(f'<li>{w}</li>' for w in words)}</ol><p>Keep it safe</p>{rows}"
+    page += "<p>A walnut table</p>"
+    dom = {"d.html": parse_dom(f"<body>{page}</body>", "html")}
+    events = []
+    for n, word in enumerate(words):
+        box = Target(tag="input", id=f"word-{n}", input_type="text")
+        start = 10**9 + n * 10**6
+        events += typed(word, box, start, len(events) + 1, url=PAGE, values=True)
+    request = Request(
+        id="r",
+        started_us=2,
+        method="GET",
+        url="/api",
+        response_mime="application/json",
+        response_body=json.dumps({"words": words, "fruit": ["lemon", "apple"]}),
+    )
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    _, result = scrub(built([event(id="e999")], [request], dom=[snapshot]), dom)
+    page = result.dom["d.html"]
+    assert "A walnut table" in page and page.count("walnut") == 1 and "velvet" not in page
+    body = json.loads(result.requests[0].response_body)
+    assert body == {"words": ["<REDACTED>"] * 12, "fruit": ["lemon", "apple"]}
+    _, result = scrub(built(events))
+    assert not [e for e in result.events if e.key or e.value in words]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(role="android.widget.EditText", name="Password"),
+        Target(tag="XCUIElementTypeSecureTextField"),
+        Target(tag="android.widget.EditText", label="Kennwort"),
+        Target(tag="input", name="パスワード"),
+        Target(tag="input", name="密码"),
+        Target(tag="input", name="Пароль"),
+        Target(tag="input", label="كلمة المرور"),
+        Target(tag="input", label="Wi-Fi key"),
+        Target(tag="input", name="Pass"),
+        Target(tag="input", label="Enter the code"),
+        Target(tag="input", label="Code from your app"),
+        Target(tag="input", label="Passport number"),
+    ],
+)
+def test_fields_by_what_other_tongues_and_toolkits_call_them(scrub, target):
+    _, result = scrub(built(typed("hunter7k", target)))
+    assert [e.text for e in result.events] == ["<REDACTED>"]
+
+
+@pytest.mark.parametrize("label", ["Voucher code", "Compass", "Boarding pass", "Code"])
+def test_fields_that_only_sound_alike_stay(scrub, label):
+    _, result = scrub(built(typed("north", Target(tag="input", label=label))))
+    assert [e.key for e in result.events if e.type == "keydown"] == list("north")
