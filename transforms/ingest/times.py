@@ -22,9 +22,11 @@ RELATIVE = ("relative_time",)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$")
 _LONGEST_NUMBER = 64
 _BASIC = re.compile(
-    r"(?P<date>\d{4}-?\d\d-?\d\d)[T_ -]?(?P<h>\d\d)[:.-]?(?P<m>\d\d)[:.-]?(?P<s>\d\d)"
-    r"(?:[.,_-]?(?P<f>\d{1,9}))?(?P<z>Z|[+-]\d\d:?\d\d)?$"
+    r"(?<!\d)(?P<date>\d{4}[_-]?\d\d[_-]?\d\d)[T_ -]?"
+    r"(?P<h>\d\d)[:._-]?(?P<m>\d\d)[:._-]?(?P<s>\d\d)"
+    r"(?:[.,_-]?(?P<f>\d{1,9}))?(?P<z>Z|[+-]\d\d:?\d\d)?(?![\d:])"
 )
+_EPOCH_IN_NAME = re.compile(r"(?<![^\W_])(?:\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19})(?![^\W_])")
 
 
 class BadTime(ValueError):
@@ -115,26 +117,25 @@ class Clock:
         return self._relative(seconds - self._origin_s)
 
     def read_name(self, stem: str) -> int | None:
-        """Returns the time in a file's name (ISO-8601 basic time or an epoch number), or None."""
-        if stem.isascii() and stem.replace(".", "", 1).isdigit():
-            # Short numbers are counters such as 0001, not times.
-            whole = stem.partition(".")[0]
-            if len(whole) < 10:
-                return None
-            if len(whole) in (14, 17):
-                return self._read_compact(stem)
+        """Returns the time in a file's name (ISO-8601 basic time or an epoch number), or None.
+
+        Words, counters and sizes may stand around it: ``0007_1770000000000_click``. Other numbers
+        are no times.
+        """
+        for found in _EPOCH_IN_NAME.findall(stem):
             try:
-                us, flags = Clock().read(float(stem) if "." in stem else int(stem))
+                us, flags = Clock().read(float(found) if "." in found else int(found))
             except BadTime:
-                return None
-            return us if not flags else None
+                continue
+            if not flags:
+                return us
         return self._read_compact(stem)
 
     def _read_compact(self, stem: str) -> int | None:
         found = _BASIC.search(stem)
         if not found:
             return None
-        date = found["date"].replace("-", "")
+        date = found["date"].replace("-", "").replace("_", "")
         fraction = (found["f"] or "0")[:6].ljust(6, "0")
         zone = (found["z"] or "+0000").replace("Z", "+0000").replace(":", "")
         try:
