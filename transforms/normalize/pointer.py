@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from schemas.traces import Event
-from transforms.normalize.draft import SECOND_US, Assembly, Draft, TabState
+from schemas.traces import Event, Target
+from transforms.normalize.draft import SECOND_US, Assembly, Draft, TabState, field_key
 from transforms.normalize.keyboard import Keyboard
 
 DOUBLE_CLICK_US = 500_000
@@ -168,7 +168,7 @@ class Pointer:
             and before.tab is draft.tab
             and before.button == draft.button
             and draft.down_us - before.down_us <= DOUBLE_CLICK_US
-            and distance(before.x, before.y, draft.x, draft.y) <= DOUBLE_CLICK_PX
+            and _is_one_place(before, draft.x, draft.y, draft.target)
         ):
             before.count += 1
             before.down_us = draft.down_us
@@ -222,7 +222,12 @@ class Pointer:
         if self._is_of_touch(place, event, tab):
             return
         latest = self.assembly.cause(tab, event.timestamp_us, SECOND_US)
-        if latest is not None and latest.kind in _COUNTED and latest.button in ("left", None):
+        if (
+            latest is not None
+            and latest.kind in _COUNTED
+            and latest.button in ("left", None)
+            and _is_one_place(latest, event.x, event.y, event.target)
+        ):
             latest.add(place)
             if latest.count == 1:
                 latest.count, latest.kind = 2, "double_click"
@@ -345,6 +350,14 @@ class Pointer:
         for tab in self.assembly.tabs.values():
             for button in list(tab.presses):
                 self.lose(tab, button)
+
+
+def _is_one_place(before: Draft, x: float | None, y: float | None, target: Target | None) -> bool:
+    """Whether a click can be another one where the one before was; elements where no point says."""
+    if None in (before.x, before.y, x, y):
+        keys = field_key(before.target), field_key(target)
+        return None in keys or keys[0] == keys[1]
+    return distance(before.x, before.y, x, y) <= DOUBLE_CLICK_PX
 
 
 def _is_nowhere(event: Event) -> bool:

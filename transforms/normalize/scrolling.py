@@ -22,6 +22,9 @@ EFFECT_US = SECOND_US
 UNSEEN_EFFECT_US = 300_000
 """The same where the recorder keeps no wheel, so that a scroll may as well be the person's own."""
 
+_PIXELS = {1: 100 / 3, 2: 800.0}
+"""``deltaMode`` → pixels: browsers take three lines for a notch, which gives 100 pixels."""
+
 
 class Scrolling:
     """Takes wheel and scroll events of one session."""
@@ -31,8 +34,10 @@ class Scrolling:
         self.keyboard = keyboard
 
     def wheel(self, place: int, event: Event, tab: TabState) -> None:
-        """Takes a turn of the wheel."""
-        self._turn(place, event, tab, event.delta_x or 0.0, event.delta_y or 0.0)
+        """Takes a turn of the wheel, in pixels, lines or pages."""
+        scale = _PIXELS.get(event.additional_info.get("delta_mode"), 1.0)
+        dx, dy = (event.delta_x or 0.0) * scale, (event.delta_y or 0.0) * scale
+        self._turn(place, event, tab, dx, dy)
 
     def scroll(self, place: int, event: Event, tab: TabState) -> None:
         """Takes the page (or a part of it) having moved.

@@ -64,6 +64,24 @@ def test_one_click_and_a_dblclick_are_a_double_click():
     assert said(recording.actions()) == ["double_click"]
 
 
+@pytest.mark.parametrize("kind", ["click", "dblclick"])
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ({"x": 50, "y": 50}, {"x": 90, "y": 50}, False),
+        ({"target": BUTTON}, {"target": LINK}, False),
+        ({"target": LINK}, {"target": LINK}, True),
+        ({"x": 50, "y": 50}, {"target": LINK}, True),
+    ],
+)
+def test_clicks_at_two_places_make_no_double_click(kind, first, second, is_one):
+    recording = Recording()
+    recording.add("click", **first)
+    recording.wait(300).add(kind, **second)
+    apart = ["click", "click" if kind == "click" else "double_click"]
+    assert said(recording.actions()) == (["double_click"] if is_one else apart)
+
+
 def test_clicks_of_two_buttons_or_tabs_or_with_a_key_between_make_no_double_click():
     assert said(Recording().click().wait(90).click(button="right").actions()) == [
         "click",

@@ -121,3 +121,9 @@ def test_turns_that_move_nothing_are_dropped():
 def test_another_window_ends_a_scroll():
     recording = wheel(wheel(Recording(), 100, window="Notes"), 100, window="Mail")
     assert [a.window for a in recording.actions()] == ["Notes", "Mail"]
+
+
+def test_lines_and_pages_of_the_wheel_become_pixels():
+    lines = wheel(Recording(), 3, 3, additional_info={"delta_mode": 1})
+    assert deltas(lines) == [(0, 200)]
+    assert deltas(wheel(Recording(), -1, additional_info={"delta_mode": 2})) == [(0, -800)]
