@@ -6,6 +6,7 @@ Names are compared folded: lower case, letters and digits only (``key_down``, ``
 
 from __future__ import annotations
 
+import re
 from itertools import permutations
 
 from schemas.traces import EVENT_TYPES
@@ -19,17 +20,20 @@ def fold(name: str) -> str:
 _TYPE_ALIASES = {
     "keydown": "keypressed keyboarddown keyboardpress",
     "keyup": "keyrelease keyreleased keyboardup keyboardrelease",
-    "input": "textinput",
+    "input": "textinput type typetext fill settext entertext",
     "paste": "clipboardpaste",
     "mousedown": "mousepress mousepressed mousebuttondown pointerdown",
     "mouseup": "mouserelease mousereleased mousebuttonup pointerup",
     "mousemove": "move moved mousemoved mousemotion cursormove pointermove",
-    "click": "mouseclick leftclick singleclick",
-    "dblclick": "doubleclick mousedoubleclick",
+    "click": "mouseclick leftclick singleclick check uncheck",
+    "dblclick": "doubleclick mousedoubleclick double",
     "auxclick": "middleclick",
     "contextmenu": "rightclick",
     "wheel": "mousewheel mousescroll",
-    "touchcancel": "pointercancel",
+    "touchstart": "touchdown actiondown",
+    "touchmove": "actionmove",
+    "touchend": "touchup actionup",
+    "touchcancel": "pointercancel actioncancel",
     "focus": "focusin",
     "blur": "focusout",
     "submit": "formsubmit",
@@ -42,7 +46,8 @@ EVENT_ALIASES: dict[str, str] = {
     **{t: t for t in EVENT_TYPES if t != "unknown"},
     **{alias: t for t, aliases in _TYPE_ALIASES.items() for alias in aliases.split()},
 }
-"""Folded name → event type. ``press`` and ``release`` depend on what was pressed."""
+"""Folded name → event type. Those of HALVES depend on what was pressed."""
+HALVES = {"press": "down", "down": "down", "release": "up", "up": "up"}
 
 POINTER_EVENTS = {"pointerdown", "pointerup", "pointermove", "pointercancel"}
 """Doubles of mouse or touch events where a recorder writes both."""
@@ -91,6 +96,22 @@ MODIFIER_FLAGS = {
     "metakey": "Meta",
 }
 """The boolean fields of DOM events."""
+INFO_FIELDS = {
+    "repeat": "repeat",
+    "inputtype": "input_type",
+    "iscomposing": "is_composing",
+    "deltamode": "delta_mode",
+    "pointertype": "pointer_type",
+    "scrollleft": "scroll_left",
+    "scrollx": "scroll_left",
+    "scrolltop": "scroll_top",
+    "scrolly": "scroll_top",
+    "transition": "transition",
+    "transitiontype": "transition_type",
+    "transitionqualifiers": "transition_qualifiers",
+    "navigationtype": "navigation_type",
+}
+"""Folded name → what an event's ``additional_info`` calls it, where normalising reads it."""
 
 _TARGET_ALIASES = {
     "tag": "tagname nodename",
@@ -149,8 +170,15 @@ _KEY_NAMES = {
     "CapsLock": "caps_lock capslock",
     "Control": "Ctrl ctrl ctrl_l ctrl_r Control_L Control_R",
     "Shift": "shift shift_l shift_r Shift_L Shift_R",
-    "Alt": "alt alt_l alt_r alt_gr Alt_L Alt_R Option",
+    "Alt": "alt alt_l alt_r Alt_L Alt_R Option",
+    "AltGraph": "alt_gr AltGr ISO_Level3_Shift",
     "Meta": "cmd cmd_l cmd_r Cmd Command Super Super_L Super_R Win OS",
+    "AudioVolumeUp": "media_volume_up",
+    "AudioVolumeDown": "media_volume_down",
+    "AudioVolumeMute": "media_volume_mute",
+    "MediaPlayPause": "media_play_pause",
+    "MediaTrackNext": "media_next",
+    "MediaTrackPrevious": "media_previous",
     **{f"F{n}": f"f{n}" for n in range(1, 25)},
 }
 KEYS: dict[str, str] = {
@@ -160,6 +188,22 @@ KEYS: dict[str, str] = {
     for name in (alias, f"Key.{alias}")
 }
 """Key names of other systems (pynput, X11, old browsers) → W3C ``key`` values."""
+_CONTROLS = {chr(n): chr(n + 96) for n in range(1, 27) if chr(n) not in "\b\t\n\r"}
+"""What a letter gives under Control where a recorder writes the character."""
+_CONTROLS |= {"\b": "Backspace", "\x1b": "Escape", "\x7f": "Backspace"}
+KEYS.update(_CONTROLS | {repr(c): key for c, key in _CONTROLS.items()} | {repr("\\"): "\\"})
+_QUOTED = re.compile(r"""(['"])(.)\1""", re.DOTALL)
+
+
+def key_value(given: str) -> str:
+    """Returns the W3C ``key`` value of a key under any name, without pynput's quotes (``'a'``)."""
+    quoted = _QUOTED.fullmatch(given)
+    if quoted:
+        return quoted[2]
+    if given.startswith("['"):
+        return "Dead"
+    return KEYS.get(given, given)
+
 
 FILE_FIELDS = ("file", "path", "screenshot_path", "screenshot", "image", "filename", "dom_path")
 """Where ``screenshot`` and ``dom`` events name their file."""

@@ -17,13 +17,15 @@ from transforms.ingest.aliases import (
     EVENT_ALIASES,
     FIELD_ALIASES,
     FIELDS,
-    KEYS,
+    HALVES,
+    INFO_FIELDS,
     MODIFIER_FLAGS,
     MODIFIERS,
     POINTER_EVENTS,
     POINTER_TOUCH,
     TARGET_ALIASES,
     fold,
+    key_value,
 )
 from transforms.ingest.gathering import LineFault
 from transforms.ingest.records import (
@@ -82,11 +84,8 @@ def event_of(record: dict[str, Any], clock: Clock) -> MadeEvent:
     _fill_button(known, fields, extra, flags)
     _fill_key(known, fields, extra)
     _fill_nested(known, fields, extra, flags)
-    info = known.get("additional_info")
-    if isinstance(info, dict):
-        fields["additional_info"] = tidied(info, flags)
-    elif info is not None:
-        extra["additional_info"] = info
+    _fill_value(fields, extra)
+    _fill_info(known, fields, extra, flags)
     if fields["type"] == "dom":
         made.inline_dom = _take_dom(fields, extra)
     if extra:
@@ -113,6 +112,8 @@ def _by_field(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _fits(field: str, value: Any) -> bool:
     """Whether a value under another name can be meant for a field."""
+    if field == "tab":
+        return isinstance(value, str | int) and not isinstance(value, bool)
     if field in _STRINGS or field == "key":
         return isinstance(value, str)
     if field in _NUMBERS or field == "buttons":
@@ -143,11 +144,12 @@ def _fill_id(known: dict[str, Any], fields: dict[str, Any], extra: dict[str, Any
 def _type_of(known: dict[str, Any], extra: dict[str, Any], made: MadeEvent) -> str:
     given = known["type"]
     folded = fold(given)
+    if folded.startswith("on"):
+        folded = folded[2:]  # named for its handler: onclick, on_press
     pressed = extra.get("pressed")
-    if folded in ("press", "release"):
+    if folded in HALVES:
         is_key = known.get("key") is not None or isinstance(extra.get("name"), str)
-        kind = "key" if is_key else "mouse"
-        return kind + ("down" if folded == "press" else "up")
+        return ("key" if is_key else "mouse") + HALVES[folded]
     if folded == "click" and isinstance(pressed, bool):
         # pynput reports both halves of a click under one name.
         del extra["pressed"]
@@ -159,7 +161,7 @@ def _type_of(known: dict[str, Any], extra: dict[str, Any], made: MadeEvent) -> s
         pointer = extra.get("pointerType", extra.get("pointer_type"))
         if pointer == "touch":
             return POINTER_TOUCH[folded]
-    if folded == "keypress" and given != "keypress":
+    if folded == "keypress" and given not in ("keypress", "onkeypress"):
         return "keydown"  # X11's and pynput's; the DOM's own comes beside a keydown, as its echo
     canonical = EVENT_ALIASES.get(folded)
     if canonical is None:
@@ -214,8 +216,12 @@ def _fill_key(known: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
     if key is None and fields["type"] in ("keydown", "keyup") and "name" in extra:
         key = extra.pop("name")
     if key is not None:
-        text = text_of(key, "key")
-        fields["key"] = KEYS.get(text, text)
+        fields["key"] = key_value(text_of(key, "key"))
+        held, _, key = fields["key"][:-1].rpartition("+")
+        chord = held.split("+")
+        if all(name in MODIFIERS for name in chord):
+            fields["key"] = key_value(key + fields["key"][-1])
+            fields["modifiers"] = tuple(sorted({MODIFIERS[name] for name in chord}))
     given = known.get("modifiers")
     if isinstance(given, str):
         given = given.replace("+", " ").replace(",", " ").split()
@@ -223,7 +229,7 @@ def _fill_key(known: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
         given = [name for name, down in given.items() if down is True]
     if given is not None and not isinstance(given, list):
         raise LineFault("bad_type", f"modifiers: expected a list, found {kind_of(given)}")
-    found = set()
+    found = set(fields.get("modifiers", ()))
     for item in given or ():
         name = MODIFIERS.get(item) or MODIFIERS.get(item.lower()) if isinstance(item, str) else None
         if name:
@@ -260,6 +266,39 @@ def _fill_nested(
         if not isinstance(touches, list):
             raise LineFault("bad_type", f"touches: expected a list, found {kind_of(touches)}")
         fields["touches"] = tuple(_touch(t, n, extra) for n, t in enumerate(touches))
+
+
+def _fill_value(fields: dict[str, Any], extra: dict[str, Any]) -> None:
+    """Takes what a field holds from where a DOM event says it: at its target.
+
+    The ``value`` of a checkbox or radio button never changes; whether it is checked does.
+    """
+    target = fields.get("target")
+    if fields["type"] not in ("input", "change") or target is None:
+        return
+    for place in (extra, extra.get("target", {})):
+        if isinstance(place.get("checked"), bool) and target.input_type in ("checkbox", "radio"):
+            fields["value"] = text_of(place.pop("checked"), "value")
+        elif "value" not in fields and isinstance(place.get("value"), str):
+            fields["value"] = place.pop("value")
+
+
+def _fill_info(
+    known: dict[str, Any], fields: dict[str, Any], extra: dict[str, Any], flags: list[str]
+) -> None:
+    """Takes ``additional_info``, and what belongs there of a DOM event that lies flat."""
+    info = known.get("additional_info")
+    if info is not None and not isinstance(info, dict):
+        extra["additional_info"] = info
+        info = None
+    given = dict(info or {})
+    for place in (given, extra):
+        for name in list(place):
+            field = INFO_FIELDS.get(fold(name))
+            if field is not None and field not in given:
+                given[field] = place.pop(name)
+    if given or info is not None:
+        fields["additional_info"] = tidied(given, flags)
 
 
 def _target(given: dict[str, Any], extra: dict[str, Any]) -> Target:

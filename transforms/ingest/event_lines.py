@@ -8,7 +8,7 @@ lines that both accept.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +16,7 @@ from msgspec.structs import force_setattr
 
 from schemas.traces import Event
 from transforms.archives import DamagedFileError
-from transforms.ingest.aliases import BUTTONS, KEYS, SORTED_MODIFIERS
+from transforms.ingest.aliases import BUTTONS, INFO_FIELDS, SORTED_MODIFIERS, fold, key_value
 from transforms.ingest.event_fields import MAX_ID_LENGTH, event_of
 from transforms.ingest.gathering import Gathering, LineFault, SessionFault
 from transforms.ingest.records import decode_record, text_of, tidied
@@ -91,8 +91,15 @@ _become = object.__dict__["__class__"].__set__
 _DECODER = msgspec.json.Decoder(_WireEvent)
 
 
+_INFO_NAMES = frozenset(INFO_FIELDS.values())
+
+
 class _NotFast(Exception):
     """A line that needs the slow path."""
+
+
+def _needs_names(info: dict[str, Any]) -> bool:
+    return any(n not in _INFO_NAMES and fold(n) in INFO_FIELDS for n in info)
 
 
 _SLOW = (_NotFast, BadTime, LineFault, KeyError)
@@ -195,11 +202,13 @@ class EventReader:
             force_setattr(wire, "button", BUTTONS[button])
         if wire.modifiers:
             force_setattr(wire, "modifiers", SORTED_MODIFIERS[wire.modifiers])
-        if key in KEYS:
-            force_setattr(wire, "key", KEYS[key])  # type: ignore[index]
+        if key is not None and (len(key) > 1 or key < " "):
+            if "+" in key[:-1]:
+                raise _NotFast
+            force_setattr(wire, "key", key_value(key))
         if value is not None and type(value) is not str:
             force_setattr(wire, "value", text_of(value, "value"))
-        if info and tidied(info) is not info:
+        if info and (tidied(info) is not info or _needs_names(info)):
             raise _NotFast
         given = wire.id
         # Of what is_id asks, the decoder has checked the length.

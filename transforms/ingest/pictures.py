@@ -42,9 +42,13 @@ class SideKind(msgspec.Struct, frozen=True):
     kind: str
     folder: str
     event: str
+    fields: tuple[str, ...] = ()
+    """Where events of other types name such a file."""
 
 
-FRAMES = SideKind("frame", "screenshots", "screenshot")
+FRAMES = SideKind(
+    "frame", "screenshots", "screenshot", ("screenshot", "screenshot_path", "screenshot_file")
+)
 SNAPSHOTS = SideKind("dom", "dom", "dom")
 
 
@@ -193,9 +197,9 @@ def _timed(
             found.setdefault(name, []).append(taken)
     indexed = set(found)
     for event in gathering.events:
-        if event.type != kind.event:
-            continue
-        named = _named_by(event, files, gathering, kind)
+        # A click may name the picture that was taken with it: it shows what came of it, maybe.
+        names_of = FILE_FIELDS if event.type == kind.event else kind.fields
+        named = _named_by(event, names_of, files, gathering, kind)
         if named is not None and named not in indexed:
             taken = Taken(event.timestamp_us, event.tab, event.viewport)
             found.setdefault(named, []).append(taken)
@@ -286,10 +290,14 @@ def _file_of(
 
 
 def _named_by(
-    event: Event, files: SessionFiles, gathering: Gathering, kind: SideKind
+    event: Event,
+    fields: tuple[str, ...],
+    files: SessionFiles,
+    gathering: Gathering,
+    kind: SideKind,
 ) -> str | None:
     for place in (event.extra, event.additional_info):
-        for field in FILE_FIELDS:
+        for field in fields:
             if isinstance(place.get(field), str):
                 return _inside(place[field], files, gathering, kind)
     return None

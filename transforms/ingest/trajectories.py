@@ -55,7 +55,13 @@ ACTION_EVENTS: dict[str, tuple[str, str | None]] = {
 """Folded action type → (event type, button)."""
 _WITH_TEXT = ("input", "paste", "unknown")
 _DIRECTIONS = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
-_SCROLL_PX = 100.0
+_NOTCH_PX = 100.0
+_MOST_NOTCHES = 30
+"""An amount of scrolling up to this counts notches; larger ones are pixels."""
+_POINT_FIELDS = (
+    "coordinates", "coordinate", "start", "start_coordinates", "start_coordinate",
+    "path", "end", "end_coordinates", "end_coordinate", "coordinate2",
+)  # fmt: skip
 
 
 def read_trajectory(files: SessionFiles, name: str, gathering: Gathering, clock: Clock) -> None:
@@ -238,7 +244,7 @@ class _TrajectoryReader:
 def _points(action: dict[str, Any]) -> list[tuple[float, float]]:
     """Returns the action's points, start to end."""
     found = []
-    for name in ("coordinates", "start", "start_coordinates", "path", "end", "end_coordinates"):
+    for name in _POINT_FIELDS:
         value = action.get(name)
         if isinstance(value, dict):
             value = [value.get("x"), value.get("y")]
@@ -277,7 +283,8 @@ def _fill_deltas(action: dict[str, Any], fields: dict[str, Any]) -> None:
     if isinstance(direction, str) and direction.lower() in _DIRECTIONS:
         right, down = _DIRECTIONS[direction.lower()]
         amount = action.get("amount", action.get("scroll_amount"))
-        pixels = _SCROLL_PX if amount is None else abs(number_of(amount, "action.amount"))
+        pixels = 1.0 if amount is None else abs(number_of(amount, "action.amount"))
+        pixels *= _NOTCH_PX if pixels <= _MOST_NOTCHES else 1
         fields["delta_x"], fields["delta_y"] = right * pixels, down * pixels
         return
     for name in ("delta_x", "delta_y"):

@@ -48,7 +48,7 @@ class FieldValues:
 
     def _typed(self, place: int, event: Event, tab: TabState, kind: str) -> None:
         info = event.additional_info
-        how = str(info.get("input_type") or info.get("inputType") or "")
+        how = str(info.get("input_type") or "")
         value = event.value
         target = event.target or tab.focused
         key = field_key(target)

@@ -243,6 +243,7 @@ def test_times_of_screenshots_come_from_four_places(tmp_path):
                 event(0),
                 event(3, type="screenshot", file="screenshots/c.png", tab="t3"),
                 event(4, type="screenshot", additional_info={"path": "a.png"}),
+                event(7, type="click", screenshot="screenshots/d.png", path="screenshots/e.png"),
             ],
             "screenshots.jsonl": [
                 {"file": "screenshots/a.png", "timestamp": START_MS + 1, "tab": "t1"},
@@ -252,6 +253,8 @@ def test_times_of_screenshots_come_from_four_places(tmp_path):
             "screenshots/b.png": png(11, 21),
             "screenshots/b.json": {"timestamp": "2026-02-02T02:40:00.002Z", "tab": "t2"},
             "screenshots/c.png": png(12, 22),
+            "screenshots/d.png": png(15, 25),
+            "screenshots/e.png": png(),
             "screenshots/20260202T024000.500Z.png": png(13, 23),
             f"screenshots/{START_MS + 600}.png": png(14, 24),
             "screenshots/orphan.png": png(),
@@ -265,10 +268,14 @@ def test_times_of_screenshots_come_from_four_places(tmp_path):
         ("screenshots/c.png", us(300), 12, "t3"),
         ("screenshots/20260202T024000.500Z.png", us(500), 13, None),
         (f"screenshots/{START_MS + 600}.png", us(600), 14, None),
+        ("screenshots/d.png", us(700), 15, None),
     ]
     assert trace.frames[2].viewport == Viewport(1024.0, 640.0, 2.0)
-    assert drops(trace) == [("frame", "screenshots/orphan.png", "orphan")]
-    assert len(trace.events) == 3
+    assert drops(trace) == [
+        ("frame", "screenshots/e.png", "orphan"),
+        ("frame", "screenshots/orphan.png", "orphan"),
+    ]
+    assert len(trace.events) == 4
 
 
 def test_screenshots_that_are_no_pictures_are_dropped_with_the_reason(tmp_path):
@@ -514,7 +521,9 @@ def test_the_documented_timestamp_is_relative(tmp_path):
         ({"type": "hotkey", "keys": "Control+Shift+p"}, {"modifiers": ("Control", "Shift")}),
         ({"type": "press", "key": "+"}, {"key": "+", "modifiers": ()}),
         ({"type": "scroll", "direction": "up", "amount": 300}, {"delta_x": 0, "delta_y": -300}),
+        ({"type": "scroll", "direction": "down", "amount": 3}, {"delta_x": 0, "delta_y": 300}),
         ({"type": "scroll", "delta_y": 80}, {"type": "wheel", "delta_y": 80.0}),
+        ({"type": "click", "coordinates": None, "coordinate": [7, 8]}, {"x": 7.0, "y": 8.0}),
         ({"type": "navigate", "url": "https://example.org"}, {"url": "https://example.org"}),
         ({"type": "switch_tab"}, {"type": "tabswitch"}),
         ({"type": "drag", "coordinates": [1, 2, 3, 4]}, {"type": "unknown", "x": 1.0, "y": 2.0}),
