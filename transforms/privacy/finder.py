@@ -36,7 +36,12 @@ from transforms.privacy.keyed_code import find_keyed
 from transforms.privacy.misread import find_misread
 from transforms.privacy.patterns import EMAIL, PresidioPatterns, PresidioTimeout
 from transforms.privacy.personal_facts import find_personal_facts
-from transforms.privacy.secrets import find_secrets
+from transforms.privacy.secrets import (
+    find_links,
+    find_secrets,
+    find_url_credentials,
+    is_key_like,
+)
 from transforms.privacy.spans import mapped, merged, shifted, without_doubtful
 from transforms.privacy.urls import EMBEDDED, in_url, url_parts
 from transforms.privacy.usernames import find_profiles, find_user_names
@@ -59,6 +64,10 @@ _PHONE_RUN = re.compile(r"(?<![\w.,:/\-+])[+(]?\d[\d ().\-/]{5,24}\d(?![\w:/%\-]
 
 _BEFORE_NUMBER = re.compile(r"(?<=[A-Za-z])[_\-#=](?=[+\d])")
 """What joins a word and a number in an identifier (``row-078-05-1120``)."""
+_KEY = re.compile(
+    r"(?:[\w\-]*[_\-])?key|app_?id|code|ticket|token_?hash|\w*[_\-]token", re.IGNORECASE
+)
+"""Parameters of URLs that hold a key if it looks like one."""
 _NO_TEXT = re.compile(r"<[A-Za-z!/][^<>]{0,2000}>|[\"'][\w\-. $]{1,64}[\"'](?=\s*:)")
 """Tags and keys, in which names are not looked for."""
 
@@ -268,7 +277,9 @@ class TextFinder:
 
     def _in_url(self, url: str) -> list[Span]:
         """Spans of a URL: parameters by name, every part by what it says."""
-        spans: list[Span] = list(find_profiles(url))
+        spans: list[Span] = [*find_profiles(url), *find_links(url)]
+        if "@" in url:
+            spans += find_url_credentials(url)
         for part in url_parts(url):
             entity = self.fields.of_key(part.key) if part.key else None
             if part.kind == "userinfo":
@@ -278,6 +289,9 @@ class TextFinder:
                 spans += in_url(whole, part)
                 continue
             if len(part.text) < 3:
+                continue
+            if part.key and _KEY.fullmatch(part.key) and is_key_like(part.text):
+                spans += in_url([Span(0, len(part.text), "SECRET", "field")], part)
                 continue
             if part.kind == "host":
                 inner = self._in_host(part.text)

@@ -30,6 +30,10 @@ _PREFIXED = re.compile(
     | AGE-SECRET-KEY-1[0-9A-Z]{50,} | \d{8,10}:AA[\w-]{32,35} | lin_(?:api|oauth)_[A-Za-z0-9]{32,}
     | (?:atlasv1|dapi|phc_|rk_|NRAK-|nrak-|tfp_|r8_|pplx-|gsk_|xai-|tvly-|figd_|ntn_|secret_)
       [A-Za-z0-9_-]{26,}
+    | dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[\w-]{2,35}\.)?[A-Za-z0-9]{40,44} | oy2[a-z0-9]{43}
+    | pat[A-Za-z0-9]{14}\.[a-f0-9]{64} | sl\.(?:u\.|B)?[\w-]{60,} | glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}
+    | sntry[su]_[\w+/=-]{40,} | CFPAT-[\w-]{43} | pscale_(?:tkn|pw|oauth)_[\w=.-]{32,64}
+    | dt0c01\.[A-Z0-9]{24}\.[A-Z0-9]{64} | EZ[AT]K[A-Za-z0-9]{54} | fio-u-[\w=-]{64}
     | eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)? | ATATT3[\w=-]{40,} | sbp_[a-f0-9]{32,} | PMAK-[\w-]{40,}
     )(?![A-Za-z0-9])""",
     re.VERBOSE,
@@ -60,7 +64,7 @@ _NAME = (
     r"(?:pass(?:word|wort|wd|phrase|code)?s?|pwd|passwd|kennwort|secret|tokens?|jwt|api[ _-]?keys?|"
     r"access[ _-]?keys?|secret[ _-]?keys?|private[ _-]?keys?|encryption[ _-]?keys?|"
     r"signing[ _-]?keys?|master[ _-]?keys?|account[ _-]?key|shared[ _-]?key|auth[ _-]?keys?|"
-    r"license[ _-]?key|"
+    r"license[ _-]?key|setup[ _-]?key|"
     r"credentials?|cred|authorization|session[ _-]?(?:id|key)|sessionid|jsessionid|phpsessid|"
     r"sid|csrf|xsrf|cookie|signature|sig|salt|webhook|connection[ _-]?string|key)"
 )
@@ -78,6 +82,28 @@ _OPTION = re.compile(
     r"(?:\s+|=)|-u\s*[\w.@-]+:|-p(?=\S))[\"']?([^\s\"']{4,256})",
     re.IGNORECASE,
 )
+_COMMAND = re.compile(
+    r"\b(?:redis-cli\b[^\n|;&]{0,120}?\s-a|sshpass\b[^\n|;&]{0,40}?\s-p|(?:un)?zip\b[^\n|;&]{0,80}?\s-P|"
+    r"7z\b[^\n|;&]{0,80}?\s-p|ldap\w+\b[^\n|;&]{0,160}?\s-w|mongo\w*\b[^\n|;&]{0,160}?\s-p|"
+    r"openssl\b[^\n|;&]{0,160}?\s(?:-k|-pass(?:in|out)?\s+pass:)|htpasswd\s+-\w*b\w*\s+\S+\s+\S+|"
+    r"net\s+use\b[^\n|;&]{0,120}?/user:\S+|xfreerdp\b[^\n|;&]{0,160}?\s/p:|nmcli\b[^\n|;&]{0,120}?\spassword|"
+    r"ConvertTo-SecureString(?:\s+-String)?)\s{0,4}(?P<quote>[\"']?)(?P<value>[^\s\"']{4,256})",
+    re.IGNORECASE,
+)
+_COMMANDS = (
+    "redis sshpass zip 7z ldap mongo openssl htpasswd use freerdp nmcli securestring".split()
+)
+_PGPASS = re.compile(
+    r"(?<![\w./:\-])[\w.\-*]{1,80}:(?:\d{2,5}|\*):[\w\-*]{1,64}:[\w.\-*]{1,64}:(\S{4,128})"
+)
+_WIFI = re.compile(r"\bWIFI:(?:[A-OQ-Z]:[^;]{0,64};){0,5}?P:((?:\\.|[^;\\]){1,128});")
+_LINK = re.compile(
+    r"/(?:[a-z]{1,16}[\-_.])*(?:reset|recover|verify|verification|confirm|confirmation|activate|activation|invite|"
+    r"invites|invitation|magic|magic-link|unsubscribe|password|onboard|onetime|otp)(?:[\-_.][a-z]{1,16})*/"
+    r"(?:[a-z]{1,8}/)?([A-Za-z0-9_\-]{16,512})(?=[/?#&\"'<>\s]|$)",
+    re.IGNORECASE,
+)
+"""Links that let in whoever has them."""
 _INPUT_VALUE = re.compile(
     r"<input\b(?=[^>]*(?:type=[\"']?password|(?:name|id)=[\"'][^\"'>]*(?:pass|token|secret|csrf|key|"
     r"auth|session)[^\"'>]*[\"']))[^>]*?\bvalue=[\"']([^\"'>]{3,512})",
@@ -170,17 +196,41 @@ def find_secrets(text: str, kind: str, min_bits: float) -> list[Span]:
     if "PRIVATE KEY" in text:
         spans += [Span(*m.span(), "SECRET", "secret") for m in _PRIVATE_KEY.finditer(text)]
     if "://" in text:
-        for regex in (_WEBHOOK, _URL_CREDENTIALS, _URL_CREDENTIALS_LOOSE):
-            spans += [
-                Span(*m.span(1), "SECRET", "secret")
-                for m in regex.finditer(text)
-                if m.end(1) > m.start(1)
-            ]
+        spans += [Span(*m.span(1), "SECRET", "secret") for m in _WEBHOOK.finditer(text)]
+        spans += find_url_credentials(text)
+    spans += find_links(text)
     spans += _named(text)
     if kind != "id":
         spans += find_recovery_phrases(text, text.lower())
         spans += _random(text, min_bits)
     return spans
+
+
+def find_url_credentials(text: str) -> Iterator[Span]:
+    """Yields what stands before the host of URLs, signs that nobody encoded included."""
+    for regex in (_URL_CREDENTIALS, _URL_CREDENTIALS_LOOSE):
+        for match in regex.finditer(text):
+            if match.end(1) > match.start(1):
+                yield Span(*match.span(1), "SECRET", "secret")
+
+
+def find_links(text: str) -> Iterator[Span]:
+    """Yields what makes a link one that lets somebody in: ``/reset-password/…``, ``/invite/…``."""
+    if text.count("/") < 2:
+        return
+    for match in _LINK.finditer(text):
+        if is_key_like(match[1]):
+            yield Span(*match.span(1), "SECRET", "secret", 0.9)
+
+
+def is_key_like(value: str) -> bool:
+    """Whether a value without blanks is long and mixed enough to be a key, hexadecimal or not."""
+    if len(value) < 16 or not value.replace("-", "").replace("_", "").isalnum():
+        return False
+    digits = sum(char.isdigit() for char in value)
+    letters = sum(char.isalpha() for char in value)
+    words = sum(len(word) for word in _WORDS.findall(value))
+    return digits >= 2 and letters >= 3 and words <= len(value) * 0.45
 
 
 def _named(text: str) -> Iterator[Span]:
@@ -197,6 +247,17 @@ def _named(text: str) -> Iterator[Span]:
             value = _trimmed(match[1])
             if len(value) >= 4 and not _PLACEHOLDER.fullmatch(value) and _looks_chosen(value):
                 yield Span(match.start(1), match.start(1) + len(value), "SECRET", "secret", 0.8)
+    if _mentions(lowered, _COMMANDS):
+        for match in _COMMAND.finditer(text):
+            value = match["value"]
+            if not _PLACEHOLDER.fullmatch(value) and (match["quote"] or _looks_chosen(value)):
+                yield Span(*match.span("value"), "PASSWORD", "secret", 0.9)
+    if "WIFI:" in text:
+        yield from (Span(*m.span(1), "PASSWORD", "secret", 0.9) for m in _WIFI.finditer(text))
+    if text.count(":") >= 4:
+        for match in _PGPASS.finditer(text):
+            if _looks_chosen(match[1]) and ":" not in match[1]:
+                yield Span(*match.span(1), "PASSWORD", "secret", 0.8)
     if "<input" in lowered:
         for match in _INPUT_VALUE.finditer(text):
             if not _PLACEHOLDER.fullmatch(match[1]):
@@ -258,7 +319,8 @@ def _is_named_secret(name: str, value: str, sign: str, quote: str) -> bool:
             return not re.fullmatch(r"[a-z_]+(?:\.[a-z_]+)+|[a-z]+_[a-z_]+", value) or bool(quote)
         return _looks_chosen(value) or (len(value) > 7 and not value.isalpha())
     if re.search(r"(?:^|_)key$", lowered) and not re.search(
-        r"api|access|secret|private|encrypt|sign|master|account|shared|auth|license|client", lowered
+        r"api|access|secret|private|encrypt|sign|master|account|shared|auth|license|client|setup|totp",
+        lowered,
     ):
         return len(value) >= 16 and _looks_random(value) and _classes(value) >= 3
     if len(value) < 6:

@@ -588,3 +588,59 @@ def test_fields_by_what_other_tongues_and_toolkits_call_them(scrub, target):
 def test_fields_that_only_sound_alike_stay(scrub, label):
     _, result = scrub(built(typed("north", Target(tag="input", label=label))))
     assert [e.key for e in result.events if e.type == "keydown"] == list("north")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("redis-cli -h db.test -a Walnut#87up ping", "Walnut#87up"),
+        ("sshpass -p 'blue9sky' ssh box", "blue9sky"),
+        ("zip -r -P juniper5911& out.zip a", "juniper5911&"),
+        (r"net use Z: \\srv\share /user:EXAMPLE\jo_2 Tundra#49ss", "Tundra#49ss"),
+        ("openssl enc -aes-256-cbc -k Cobalt#95kh -in a", "Cobalt#95kh"),
+        ('ConvertTo-SecureString "Juniper#78kf" -AsPlainText', "Juniper#78kf"),
+        ("db.test:5432:shop:jo:juniper9350%", "juniper9350%"),
+        ("WIFI:S:Harbour;T:WPA;P:gfy.Cobalt459;;", "gfy.Cobalt459"),
+        (
+            "Enter this setup key: VGNGZF2QLO762QHBSTKG4NHVGSJZYSIE",
+            "VGNGZF2QLO762QHBSTKG4NHVGSJZYSIE",
+        ),
+        ("see https://a.test/invite/team/k3f9x2m8q1z7w5v4 now", "k3f9x2m8q1z7w5v4"),
+        (f"pat{'aB3dE6gH9jK2mN'}.{'0a1b2c3d' * 8}", f"pat{'aB3dE6gH9jK2mN'}.{'0a1b2c3d' * 8}"),
+        (f"key oy2{'k3f9x2m8q1z' * 3}{'p0w4t6y7u1'}", f"oy2{'k3f9x2m8q1z' * 3}{'p0w4t6y7u1'}"),
+    ],
+)
+def test_secrets_of_commands_links_and_vendors(found, text, value):
+    assert value in {said for said, _ in found(text)}
+
+
+@pytest.mark.parametrize(
+    ("url", "value"),
+    [
+        ("https://jo:Obelisk#42ec!@intranet.test/x", "Obelisk#42ec!"),
+        ("https://a.test/verify-email/91os1a7p6a4xolrg4tq1uykm", "91os1a7p6a4xolrg4tq1uykm"),
+        ("/maps?key=bb90ec4ef1350c6f03e486edfcbeefa0", "bb90ec4ef1350c6f03e486edfcbeefa0"),
+        ("/data?appid=d144f4139e0808d37a537ac19e0b6711&q=x", "d144f4139e0808d37a537ac19e0b6711"),
+        ("/auth/confirm?token_hash=9380e134143ccb36ef3d8dbd", "9380e134143ccb36ef3d8dbd"),
+    ],
+)
+def test_keys_in_urls(found, url, value):
+    assert any(value in said for said, _ in found(url, "url"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("zip -r out.zip folder", "prose"),
+        ("openssl x509 -in cert.pem -noout", "prose"),
+        ("redis-cli -h db.test ping", "prose"),
+        ("net use Z: /user:root", "prose"),
+        ("12:30:45:11:200", "prose"),
+        ("/docs/reset-password/troubleshooting-guide", "url"),
+        ("/api/confirm/order", "url"),
+        ("/game?appid=440", "url"),
+        ("/list?sort_key=created&code=20000", "url"),
+    ],
+)
+def test_commands_and_links_without_secrets_stay(found, text, kind):
+    assert found(text, kind) == set()
