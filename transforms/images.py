@@ -183,6 +183,14 @@ def decode_image(data: bytes, max_pixels: int) -> Image.Image:
         raise ImageDefect(code) from None
 
 
+def is_rgb(data: bytes) -> bool:
+    """Whether a picture's pixels are RGB or RGBA: no palette, no grey, no CMYK; from its header."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
+        return image.mode in ("RGB", "RGBA")
+
+
 def _plain_png(data: bytes) -> bytes:
     """Keeps only the chunks that make the first image."""
     parts = [data[start:end] for kind, start, end in _png_chunks(data) if kind in _PNG_KEPT]

@@ -85,6 +85,12 @@ def test_pictures_as_data_urls_and_under_an_address():
         TARGET.render(conversation(1), ImageSource("data_url"))
 
 
+@pytest.mark.parametrize(("mode", "kind"), [("P", "PNG"), ("L", "PNG"), ("L", "JPEG")])
+def test_pictures_of_few_colours_are_embedded_in_rgb(mode, kind):
+    inside = ImageSource("data_url", read=lambda path: picture(mode, kind))
+    assert TARGET.check(TARGET.render(conversation(2), inside)) == []
+
+
 def test_the_independent_reader_takes_every_row():
     for turns in (1, 2, 3, 9):
         for target in (TARGET, TEXT_ONLY):

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from schemas.examples import Conversation, Turn
+from transforms.images import decode_image, encode_image, is_rgb
 from transforms.places import frame_path
 from transforms.synthesize.control_tokens import json_text
 
 MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+MAX_PIXELS = 50_000_000
+"""As many as a frame may have when it is read."""
 
 
 class Target(Protocol):
@@ -66,8 +70,18 @@ class ImageSource:
             return f"{self.base_url.rstrip('/')}/{path}" if self.base_url else path
         if self.read is None:
             raise ValueError("images as data URLs need a way to read frames")
-        media = MEDIA_TYPES[frame.rpartition(".")[2].lower()]
-        return f"data:{media};base64,{base64.b64encode(self.read(path)).decode('ascii')}"
+        data, kind = _in_colour(self.read(path), frame.rpartition(".")[2].lower())
+        return f"data:{MEDIA_TYPES[kind]};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _in_colour(data: bytes, kind: str) -> tuple[bytes, str]:
+    """Returns a picture as RGB or RGBA, and its kind: trainers take no palette and no grey.
+
+    A frame in which nothing was redacted is published as it was recorded, whatever its colours.
+    """
+    if data and not is_rgb(data):
+        return encode_image(decode_image(data, MAX_PIXELS)), "png"
+    return data, kind
 
 
 def observed_state(following: Turn) -> str:
