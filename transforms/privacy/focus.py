@@ -28,6 +28,13 @@ _SIGN_IN = re.compile(
     re.IGNORECASE,
 )
 _WHO = re.compile(r"user|e-?mail|login|account|benutzer|utilisateur|usuario|konto", re.IGNORECASE)
+_ASKS_FOR_PASSWORD = re.compile(
+    r"(?:password|passphrase) (?:for|required|to unlock)\b|"
+    r"\b(?:enter|type) (?:your |the |a )?(?:password|passphrase|pin)\b|\bauthentication required|"
+    r"\bunlock (?:login )?key(?:ring|chain)|passwort (?:eingeben|für)\b|\bkennwort eingeben",
+    re.IGNORECASE,
+)
+"""Windows and prompts in which a password is typed into no field that anyone tells."""
 PASSWORD_FIELD = Target(tag="input", input_type="password")
 _ENDS_IN_ID = re.compile(r"#([\w\-]+)\Z")
 _OF_PASSWORDS = re.compile(r"\[type\s*=\s*[\"']?password")
@@ -117,6 +124,7 @@ def with_focused_fields(events: Sequence[Event]) -> Sequence[Event]:
     """
     focused: Target | None = None
     made: list[Event] | None = None
+    asked: dict[str, bool] = {}
     for number, event in enumerate(events):
         target = event.target
         if event.type in _LEFT:
@@ -128,6 +136,10 @@ def with_focused_fields(events: Sequence[Event]) -> Sequence[Event]:
             focused = None
         if event.type not in TYPED or target is not None:
             continue
+        if focused is None and event.window:
+            if event.window not in asked:
+                asked[event.window] = _ASKS_FOR_PASSWORD.search(event.window) is not None
+            focused = PASSWORD_FIELD if asked[event.window] else None
         if focused is not None:
             made = list(events) if made is None else made
             made[number] = msgspec.structs.replace(event, target=focused)

@@ -42,6 +42,63 @@ _CODES = (
         re.IGNORECASE,
     ),
 )
+_CODES_ABROAD = re.compile(
+    r"(?:\b(?:(?-i:m?TAN|OTP)|(?:bestätigungs|sicherheits|verifizierungs)code|codice di verifica|"
+    r"code de (?:vérification|confirmation|sécurité)|código de (?:verificación|acceso)|"
+    r"código de (?:confirmación|seguridad|verificação)|verificatiecode|код подтверждения)|"
+    r"認証コード|验证码|驗證碼|인증번호)"
+    rf"\s*(?:lautet|ist|est|es|è|is|为|是|は)?\s*[:：=]?\s*{_CODE}",
+    re.IGNORECASE,
+)
+_SAID_ABROAD = (
+    "scode",
+    "code de ",
+    "códi",
+    "codice",
+    "ecode",
+    "код ",
+    "コード",
+    "码",
+    "碼",
+    "번호",
+)
+_CODE_NOT_TO_SHARE = re.compile(
+    rf"\bcode(?:\sis)?[:\s]{{1,3}}{_CODE}"
+    r"(?=[^\n]{0,60}\b(?:do(?:n['’]t| not) share|expires in|valid for))",
+    re.IGNORECASE,
+)
+_ID = r"(?-i:(?P<value>(?=(?:[A-Z \-]*\d){5})[A-Z0-9](?:[ \-]?[A-Z0-9]){5,17}))(?![\w\-])"
+_NO = r"(?: (?:number|no\.?|nr\.?))"
+_NUMBERS = (
+    (
+        "CARD",
+        ("cvv", "cvc", "csc"),
+        re.compile(
+            r"\b(?:cvv2?|cvc2?|csc)(?: code)?[\s:#=]{1,3}(?P<value>\d{3,4})(?!\d)", re.IGNORECASE
+        ),
+    ),
+    (
+        "IBAN",
+        ("account n", "kontonummer"),
+        re.compile(
+            rf"\b(?:account{_NO}|kontonummer)"
+            r"[\s:#=]{1,3}(?P<value>\d(?:[ \-]?\d){5,13})(?![\w\-])",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "SSN",
+        ("passport", "licen", "ni n", "insurance n", "steuer", "tax", "ausweis", "reisepass"),
+        re.compile(
+            rf"\b(?:passport{_NO}?|driv(?:er['’]?s?|ing) licen[cs]e{_NO}?|"
+            rf"(?:ni|national insurance){_NO}|steuer-?(?:id|nummer|identifikationsnummer)|"
+            rf"tax(?:payer)? id(?:entification)?{_NO}?|(?:reisepass|personalausweis)(?:nummer)?)"
+            rf"[\s:#=]{{1,3}}{_ID}",
+            re.IGNORECASE,
+        ),
+    ),
+)
+"""Numbers that only what is said before them tells from any other: entity, a cheap look, form."""
 _NAME = r"(?:[A-ZÀ-ÖØ-Þ][\w'’\-]+\.?)"
 _STREETS = (
     re.compile(
@@ -74,6 +131,16 @@ def find_personal_facts(text: str) -> Iterator[Span]:
         for pattern in _CODES:
             for match in pattern.finditer(text):
                 yield Span(*match.span("value"), "OTP", "secret", 0.9)
+    if "TAN" in text or "OTP" in text or any(said in lowered for said in _SAID_ABROAD):
+        for match in _CODES_ABROAD.finditer(text):
+            yield Span(*match.span("value"), "OTP", "secret", 0.9)
+    if "code" in lowered and ("share" in lowered or "expires" in lowered or "valid" in lowered):
+        for match in _CODE_NOT_TO_SHARE.finditer(text):
+            yield Span(*match.span("value"), "OTP", "secret", 0.9)
+    for entity, hints, pattern in _NUMBERS:
+        if any(hint in lowered for hint in hints):
+            for match in pattern.finditer(text):
+                yield Span(*match.span("value"), entity, "pattern", 0.8)
     for pattern in _STREETS:
         for match in pattern.finditer(text):
             yield Span(match.start(), match.end(), "ADDRESS", "pattern", 0.8)

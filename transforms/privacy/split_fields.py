@@ -19,6 +19,12 @@ MIN_BOXES = 3
 MAX_BOX_CHARS = 6
 MIN_CODE_DIGITS = 4
 _NUMBER = re.compile(r"\d+")
+_CODE = re.compile(r"\d{4,8}")
+_ASKS_FOR_CODE = re.compile(
+    r"verif(?:y|ication|izier)|\b(?:2fa|mfa|otp)\b|\btwo[ \-]?(?:factor|step)|one[ \-]time|"
+    r"authenticat(?:ion|or)|security code|confirm (?:it['’]s you|your identity)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ def split_values(
 ) -> list[SplitValue]:
     """Returns the sensitive values that were typed over several fields.
 
+    So is a code typed where a page asks for one, whatever its only field or its boxes are called.
+
     Args:
         runs: the typing of a session, in order of time.
         entity_of: the entity that a whole field holds, None for an ordinary one.
@@ -48,6 +56,10 @@ def split_values(
         entity = next(filter(None, map(entity_of, boxes)), None) or _entity(boxes, text, spans_of)
         if entity is not None:
             found.append(SplitValue(boxes, text, entity))
+    for run in runs:
+        is_code = run.target is not None and _CODE.fullmatch(run.text) and entity_of(run) is None
+        if is_code and _ASKS_FOR_CODE.search(f"{_page(run.url)} {run.window or ''}"):
+            found.append(SplitValue((run,), run.text, "OTP"))
     return found
 
 

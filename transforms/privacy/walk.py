@@ -192,9 +192,27 @@ def _without_typed(
     return take(text, entity, key)
 
 
+_OF_CODES = re.compile(
+    r"/[\w\-.]*(?:2fa|mfa|otp|two[_\-]?factor|verif(?:y|ication)|one[_\-]?time)[\w\-.]*(?=[/?#]|$)",
+    re.IGNORECASE,
+)
+
+
+class _CodeRules:
+    """The rules for what is sent to where codes are checked: ``code`` is one there."""
+
+    def __init__(self, fields: SessionFields) -> None:
+        self.fields = fields
+        self.of_header = fields.of_header
+
+    def of_key(self, key: str) -> str | None:
+        return self.fields.of_key(key) or ("OTP" if readable(key) == "code" else None)
+
+
 def walk_request(request: Request, fields: SessionFields, visitor: Visitor) -> Request:
     """One request: method, URL, headers, types and bodies."""
     visitor.place = "request"
+    rules = _CodeRules(fields) if _OF_CODES.search(request.url) else fields
     sent = msgspec.structs.replace(
         request,
         tab=_loose(visitor, request.tab),
@@ -202,7 +220,7 @@ def walk_request(request: Request, fields: SessionFields, visitor: Visitor) -> R
         request_mime=_opt(visitor, request.request_mime, "code"),
         url=visitor.text(request.url, "url"),
         request_headers=rewrite_headers(request.request_headers, fields, visitor),
-        request_body=rewrite_body(request.request_body, request.request_mime, fields, visitor),
+        request_body=rewrite_body(request.request_body, request.request_mime, rules, visitor),
     )
     visitor.place = "response"
     return msgspec.structs.replace(

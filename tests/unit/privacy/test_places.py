@@ -644,3 +644,66 @@ def test_keys_in_urls(found, url, value):
 )
 def test_commands_and_links_without_secrets_stay(found, text, kind):
     assert found(text, kind) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "entity"),
+    [
+        ("Ihr Bestätigungscode lautet 643214", "643214", "OTP"),
+        ("Votre code de vérification est 334451.", "334451", "OTP"),
+        ("Tu código de verificación es 346107", "346107", "OTP"),
+        ("Ihre TAN: 432135", "432135", "OTP"),
+        ("您的验证码是 432135", "432135", "OTP"),
+        ("Parcel code: 644-991. Do not share it.", "644-991", "OTP"),
+        ("exp 09/29, CVV 739", "739", "CARD"),
+        ("Passport number: C19760591", "C19760591", "SSN"),
+        ("NI number: QQ 47 12 57 C", "QQ 47 12 57 C", "SSN"),
+        ("Driving licence MORGA160504SM9IJ", "MORGA160504SM9IJ", "SSN"),
+        ("Account number: 93756478 Sort", "93756478", "IBAN"),
+    ],
+)
+def test_codes_and_numbers_that_are_named(found, text, value, entity):
+    assert (value, entity) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a tan 1234 coat",
+        "code: 482913 in module 7",
+        "Passport control is on the second floor",
+        "account number is missing",
+        "Driving licence renewal 2026",
+    ],
+)
+def test_words_that_name_no_number_stay(found, text):
+    assert found(text) == set()
+
+
+@pytest.mark.parametrize("boxes", [1, 6])
+def test_a_code_is_one_where_a_page_asks_for_it(scrub, boxes):
+    box = Target(tag="input", label="Please type", input_type="text")
+    events = []
+    for n, part in enumerate("550610" if boxes == 6 else ["550610"]):
+        start = 10**9 + n * 10**6
+        events.append(event(id=f"c{n}", timestamp_us=start - 1, target=box))
+        events += typed(part, box, start, len(events) + 1, url="https://a.test/verify")
+    for url, gone in (("https://a.test/api/2fa", True), ("https://a.test/api/vouchers", False)):
+        request = Request(
+            id="r",
+            started_us=2,
+            method="POST",
+            url=url,
+            request_mime="application/json",
+            request_body='{"code":"771024"}',
+        )
+        _, result = scrub(built(events, [request]))
+        assert ("771024" not in result.requests[0].request_body) is gone
+        assert not [e for e in result.events if e.key]
+
+
+def test_what_is_typed_when_a_window_asks_for_a_password(scrub):
+    for window, left in (("[sudo] password for jo: Terminal", []), ("Terminal", list("marmot98"))):
+        events = [msgspec.structs.replace(e, window=window) for e in typed("marmot98", None)]
+        _, result = scrub(built(events))
+        assert [e.key for e in result.events if e.type == "keydown" and e.key] == left
