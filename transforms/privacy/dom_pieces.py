@@ -6,55 +6,119 @@ number into the cell beside the word that says what it is. Each element by itsel
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from schemas.findings import Span
-from transforms.dom import DomNode
+from transforms.dom import DomNode, DomTree
 
 INLINE_TAGS = frozenset(
     """span b i em strong mark a font u s small sub sup bdi bdo code kbd tt ins del abbr time data
     wbr text statictext inlinetextbox""".split()
 )
 LABELLED_TAGS = frozenset((("dt", "dd"), ("th", "td"), ("td", "td")))
-OWN_TEXT = -1
 MAX_PIECES = 24
 MIN_CHARS, MAX_CHARS = 6, 300
 
 
-def groups_of_pieces(node: DomNode) -> Iterator[tuple[str, list[int]]]:
-    """Yields (what joins them, places) for the children of a node that are to be read in one.
+def groups_of_pieces(node: DomNode) -> Iterator[tuple[str, list[DomNode]]]:
+    """Yields (what joins them, elements) for elements below a node that are to be read in one.
 
-    The node's own text is OWN_TEXT in a group. Where it lies between the children is not known, so
+    The node itself stands for its own text. Where that lies between the children is not known, so
     it is tried before and behind them.
     """
     children = node.children
     if not children:
         return
     inline = [
-        place
-        for place, child in enumerate(children[:MAX_PIECES])
+        child
+        for child in children[:MAX_PIECES]
         if _is_leaf(child) and (child.tag or "").lower() in INLINE_TAGS
     ]
-    own = [OWN_TEXT] if node.text and inline else []
+    own = [node] if node.text and inline else []
     for group in ([*own, *inline], [*inline, *own]) if own else (inline,):
         if len(group) > 1:
             yield "", group
             yield " ", group
-    for place, (label, value) in enumerate(pairwise(children)):
-        if _is_leaf(label) and _is_leaf(value):
-            if _ends_in_colon(label):
-                yield " ", [place, place + 1]
-            elif ((label.tag or "").lower(), (value.tag or "").lower()) in LABELLED_TAGS:
-                yield ": ", [place, place + 1]
+    if len(children) > 1:
+        yield from _labelled(children)
+    if (node.tag or "").lower() == "table" or node.role in _TABLES:
+        yield from _columns(node)
+
+
+def _labelled(children: Sequence[DomNode]) -> Iterator[tuple[str, list[DomNode]]]:
+    """Yields values with what stands before them and names them."""
+    for (label, its), (value, said) in pairwise((child, _leaf(child)) for child in children):
+        if its is None or said is None:
+            continue
+        if _announces(its.text or ""):
+            yield " ", [its, said]
+        elif (
+            (label.tag or "").lower(),
+            (value.tag or "").lower(),
+        ) in LABELLED_TAGS or _is_caption(its.text or ""):
+            yield ": ", [its, said]
+
+
+def _columns(table: DomNode) -> Iterator[tuple[str, list[DomNode]]]:
+    """Yields the cells under a head that says what they are, with that head."""
+    heads: list[tuple[int, DomNode]] = []
+    for row in DomTree(table).iter():
+        cells = row.children
+        if not cells or ((row.tag or "").lower() != "tr" and row.role != "row"):
+            continue
+        leaves = [_leaf(cell) for cell in cells]
+        if any(_is_head(cell) for cell in cells[1:]):
+            heads = [
+                (place, leaf)
+                for place, leaf in enumerate(leaves)
+                if leaf is not None and _is_caption(leaf.text or "")
+            ]
+            continue
+        for place, head in heads:
+            if place < len(leaves) and (said := leaves[place]) is not None:
+                yield ": ", [head, said]
+
+
+_TABLES = frozenset(("table", "grid", "treegrid"))
+
+
+def _is_head(cell: DomNode) -> bool:
+    return (cell.tag or "").lower() == "th" or cell.role == "columnheader"
 
 
 def _is_leaf(node: DomNode) -> bool:
     return bool(node.text) and not node.children
 
 
-def _ends_in_colon(node: DomNode) -> bool:
-    return (node.text or "").rstrip().endswith(":")
+def _leaf(node: DomNode) -> DomNode | None:
+    """The element in which all that a node says stands, however deep; None if there is none."""
+    while not node.text and len(node.children) == 1:
+        node = node.children[0]
+    return node if node.text and not node.children else None
+
+
+def _announces(text: str) -> bool:
+    return text.rstrip().endswith((":", " is", " ist", " est"))
+
+
+@functools.lru_cache(8192)
+def _is_caption(text: str) -> bool:
+    """Whether a text is nothing but the name of something that is nobody else's business."""
+    return len(text) <= 40 and _CAPTION.fullmatch(text.strip()) is not None
+
+
+_CAPTION = re.compile(
+    r"(?:[\w'’\-]+ ){0,3}?(?:password|passwort|kennwort|passphrase|passcode|pin|otp|secret|token|"
+    r"(?:one[ \-]time|verification) code|(?:recovery|seed) phrase|"
+    r"(?:api|access|secret|licen[cs]e|setup|private|security) key|"
+    r"phone|telephone|telefon|tel\.?|mobile|fax|ssn|social security|iban|account|kontonummer|"
+    r"user ?name|login|date of birth|birthday|dob|geburtsdatum|card|cvv|cvc|passport)"
+    r"(?: (?:number|no\.?))?\s?\*?",
+    re.IGNORECASE,
+)
 
 
 def worth_a_search(joined: str) -> bool:

@@ -17,7 +17,7 @@ from schemas.traces import Event, GivenStep, Request, Session, Target
 from schemas.trajectories import Action, Element, Observation, Step
 from transforms.dom import DomNode, DomTree
 from transforms.privacy.bodies import rewrite_body, rewrite_headers, rewrite_nested
-from transforms.privacy.dom_pieces import OWN_TEXT, groups_of_pieces
+from transforms.privacy.dom_pieces import groups_of_pieces
 from transforms.privacy.fields import readable
 from transforms.privacy.keystrokes import is_typing
 from transforms.privacy.recovery import phrase_nodes
@@ -295,30 +295,31 @@ def walk_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> DomTree:
 
     root = copied(tree.root, tree.root.text)
     waiting = [(tree.root, root)]
+    said: dict[int, str] = {}
     while waiting:
         old, new = waiting.pop()
-        said = _without_pieces(old, new, visitor)
-        for number, child in enumerate(old.children):
-            made = copied(child, said.get(number, child.text))
+        _take_out_pieces(old, new, said, visitor)
+        for child in old.children:
+            made = copied(child, said.get(id(child), child.text))
             new.children.append(made)
             waiting.append((child, made))
     return DomTree(root)
 
 
-def _without_pieces(old: DomNode, new: DomNode, visitor: Visitor) -> dict[int, str]:
-    """Texts of children (by place) that hold a value only together; the parent's is set."""
-    said: dict[int, str] = {}
+def _take_out_pieces(old: DomNode, new: DomNode, said: dict[int, str], visitor: Visitor) -> None:
+    """Notes the texts of elements below (by their Python id) that hold a value only together.
+
+    The text of ``new`` is set: it is copied already.
+    """
     for joiner, group in groups_of_pieces(old):
-        parts = [
-            (new.text if place == OWN_TEXT else said.get(place, old.children[place].text)) or ""
-            for place in group
-        ]
-        for place, part, redacted in zip(group, parts, visitor.pieces(parts, joiner)):
-            if redacted != part and place == OWN_TEXT:
+        parts = [(new.text if n is old else said.get(id(n), n.text)) or "" for n in group]
+        for node, part, redacted in zip(group, parts, visitor.pieces(parts, joiner)):
+            if redacted == part:
+                continue
+            if node is old:
                 new.text = redacted
-            elif redacted != part:
-                said[place] = redacted
-    return said
+            else:
+                said[id(node)] = redacted
 
 
 def look_at_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> None:
@@ -336,8 +337,7 @@ def look_at_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> None:
             else:
                 visitor.text(text, kind)
         for joiner, group in groups_of_pieces(node):
-            parts = [node.text if n == OWN_TEXT else node.children[n].text for n in group]
-            visitor.pieces([part or "" for part in parts], joiner)
+            visitor.pieces([part.text or "" for part in group], joiner)
 
 
 def walk_given(given: GivenStep, visitor: Visitor) -> GivenStep:

@@ -707,3 +707,38 @@ def test_what_is_typed_when_a_window_asks_for_a_password(scrub):
         events = [msgspec.structs.replace(e, window=window) for e in typed("marmot98", None)]
         _, result = scrub(built(events))
         assert [e.key for e in result.events if e.type == "keydown" and e.key] == left
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<div><div>Password</div><div>Kayak#9x</div></div>",
+        "<label>Password</label><span>Kayak#9x</span>",
+        "<div><div><b>Your password</b></div><div><p><code>Kayak#9x</code></p></div></div>",
+        "<p>Your temporary password is</p><p><code>Kayak#9x</code></p>",
+        "<table><thead><tr><th>Site</th><th>Password</th></tr></thead><tbody><tr><td>a.test</td>"
+        "<td><span>Kayak#9x</span></td></tr></tbody></table>",
+        "<div role='grid'><div role='row'><span role='columnheader'>Site</span>"
+        "<span role='columnheader'>API key</span></div><div role='row'><span role='cell'>a</span>"
+        "<span role='cell'>Kayak#9x</span></div></div>",
+    ],
+)
+def test_values_beside_or_under_what_names_them(scrub, body):
+    dom = {"d.html": parse_dom(f"<body><main>{body}</main><p>Order 7 shipped</p></body>", "html")}
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    _, result = scrub(built([event()], dom=[snapshot]), dom)
+    page = result.dom["d.html"]
+    assert "Kayak" not in page and "Order 7 shipped" in page
+    assert "assword" in page or "API key" in page
+
+
+def test_what_stands_beside_other_words_stays(scrub):
+    body = (
+        "<div><div>Password</div><div>Change it</div></div><div><b>Phone</b><b>X 15 Pro</b></div>"
+    )
+    body += "<table><tr><th>Site</th><th>Token</th></tr><tr><td>a</td><td>expired</td></tr></table>"
+    body += "<table><tr><th>Order</th><th>Total</th></tr><tr><td>48213</td><td>3</td></tr></table>"
+    dom = {"d.html": parse_dom(f"<body>{body}</body>", "html")}
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    _, result = scrub(built([event()], dom=[snapshot]), dom)
+    assert "REDACTED" not in result.dom["d.html"]
