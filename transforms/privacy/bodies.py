@@ -22,6 +22,10 @@ _IDENTIFIER_KEY = re.compile(
     r"xpath|version|code|status|format|mime ?type|content ?type|encoding|method|locale|lang|color|"
     r"colour|icon|currency|timezone|created( at)?|updated( at)?|timestamp|time|date)"
 )
+_HOLDS_SECRETS = re.compile(r"(?:.* )?(?:credentials?|secrets?|passwords?|passwd)")
+"""Keys of mappings in which a value that looks chosen is one of those."""
+_CALLED = re.compile(r"(?:.* )?(?:mobile|cell|handy|whats ?app)")
+_DIGITS_OF_PHONE = re.compile(r"\+?\d[\d ().\-/]{5,18}\d")
 _URL_VALUE = re.compile(r"(?:https?|wss?|ftp|file|mailto)://?\S+\Z|/[\w%\-.~/]*\?\S*\Z")
 _FORM = re.compile(r"[\w.\-%\[\]+]+=[^\s&]*(?:&[\w.\-%\[\]+]+=[^\s&]*)*")
 _MARKUP = re.compile(r"<[A-Za-z!/][^>]*>")
@@ -65,6 +69,8 @@ def rewrite_nested(value: Any, rules: KeyRules, to: Rewriter, key: str = "", dep
     if isinstance(value, int | float):
         written = str(value)
         entity = rules.of_key(key) if key else None
+        if entity is None and key and _is_phone(key, written):
+            entity = "PHONE"
         if entity is not None:
             return to.whole(written, entity, key)
         if len(written) < 7 or _IDENTIFIER_KEY.fullmatch(readable(key)):
@@ -74,12 +80,14 @@ def rewrite_nested(value: Any, rules: KeyRules, to: Rewriter, key: str = "", dep
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, dict):
-        name = _name_of_pair(value)
+        name = _name_of_pair(value, rules)
         made: dict[Any, Any] = {}
         for old, inner in value.items():
             under = str(old)
             if name is not None and old in ("value", name):  # what names a value is a key itself
                 under = value[name] if old == "value" else ""
+            elif _HOLDS_SECRETS.fullmatch(readable(key)) and _is_secret_of(under, inner, rules):
+                under = key
             made[_rewrite_key(old, made, to)] = rewrite_nested(inner, rules, to, under, depth + 1)
         return made
     if isinstance(value, list | tuple):
@@ -87,6 +95,29 @@ def rewrite_nested(value: Any, rules: KeyRules, to: Rewriter, key: str = "", dep
             return [to.unfinished(word, "SECRET", key) for word in value]
         return [rewrite_nested(item, rules, to, key, depth + 1) for item in value]
     return value
+
+
+def _is_secret_of(key: str, value: Any, rules: KeyRules) -> bool:
+    """Whether a value inside ``"credentials": {…}`` is one, by its form and for want of a rule."""
+    return (
+        isinstance(value, str)
+        and 6 <= len(value) <= 256
+        and " " not in value
+        and any(map(str.isdigit, value))
+        and any(map(str.isalpha, value))
+        and rules.of_key(key) is None
+        and _IDENTIFIER_KEY.fullmatch(readable(key)) is None
+        and _URL_VALUE.match(value) is None
+    )
+
+
+def _is_phone(key: str, written: str) -> bool:
+    """Whether what stands under a key that is also other things (``mobile``) is a number."""
+    return (
+        len(written) >= 7
+        and _DIGITS_OF_PHONE.fullmatch(written) is not None
+        and _CALLED.fullmatch(readable(key)) is not None
+    )
 
 
 def _is_phrase_word(value: Any) -> bool:
@@ -116,21 +147,29 @@ def _said_key(key: str, to: Rewriter) -> str:
     return to.value(key, "code" if key.isascii() and " " not in key else "ui")
 
 
-def _name_of_pair(value: dict) -> str | None:
-    """What names the value of one entry of a list of fields: {"name": …, "value": …}."""
+def _name_of_pair(value: dict, rules: KeyRules) -> str | None:
+    """What names the value of one entry of a list of fields: {"name": …, "value": …}.
+
+    Other names than these two count where they say that the value is sensitive.
+    """
+    if len(value) > 8 or not isinstance(value.get("value"), str | int | float):
+        return None
     name = "name" if "name" in value else "key"
-    is_pair = (
-        len(value) <= 4
-        and isinstance(value.get("value"), str | int | float)
-        and isinstance(value.get(name), str)
-    )
-    return name if is_pair else None
+    if isinstance(value.get(name), str):
+        return name if len(value) <= 4 else None
+    for name in ("label", "field", "title", "id"):
+        said = value.get(name)
+        if isinstance(said, str) and len(said) <= 40 and rules.of_key(said) is not None:
+            return name
+    return None
 
 
 def _rewrite_value(text: str, rules: KeyRules, to: Rewriter, key: str, depth: int) -> str:
     if not text:
         return text
     entity = rules.of_key(key) if key else None
+    if entity is None and key and _is_phone(key, text):
+        entity = "PHONE"
     if entity is not None:
         return to.whole(text, entity, key)
     if text[0] in "{[" and text[-1] in "}]" and depth < MAX_DEPTH:
@@ -145,7 +184,8 @@ def kind_of_value(text: str, key: str) -> str:
     if _URL_VALUE.match(text):
         return "url"
     if key and " " not in text and _IDENTIFIER_KEY.fullmatch(readable(key)):
-        return "id"
+        # "code" is that of an error or a country, and what a sign-in is redeemed with.
+        return "prose" if len(text) >= 20 and readable(key).endswith("code") else "id"
     if len(text) > 200 and len(_MARKUP.findall(text[:4000])) > 3:
         return "code"
     return "prose"

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import regex
@@ -68,7 +68,18 @@ _KEY = re.compile(
     r"(?:[\w\-]*[_\-])?key|app_?id|code|ticket|token_?hash|\w*[_\-]token", re.IGNORECASE
 )
 """Parameters of URLs that hold a key if it looks like one."""
-_NO_TEXT = re.compile(r"<[A-Za-z!/][^<>]{0,2000}>|[\"'][\w\-. $]{1,64}[\"'](?=\s*:)")
+_PHONE_CUE = re.compile(
+    r"\b(?:phone|tel|telephone|mobile|cell|call|fax|sms|whats ?app|contact|telefon|handy|mob)\b",
+    re.IGNORECASE,
+)
+_FILE_NAME = re.compile(r"[^\s/\\]{6,200}")
+_ENDS_AS_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}\Z")
+MAX_FILE_NAME = 400
+"""Longer texts are no names of files."""
+_IN_FILE_NAME = re.compile(r"(?<=[^\W_])_(?=[^\W_])")
+_NO_TEXT = re.compile(
+    r"<(?!!\[CDATA\[|!--)[A-Za-z!/][^<>]{0,2000}>|[\"'][\w\-. $]{1,64}[\"'](?=\s*:)"
+)
 """Tags and keys, in which names are not looked for."""
 
 
@@ -227,6 +238,8 @@ class TextFinder:
     def _in_text(self, text: str, kind: str) -> list[Span]:
         spans = [] if kind == "id" else self._own_patterns(text)
         spans += self._denied.find(text, folded(text))
+        if "_" in text and kind not in ("code", "typing") and len(text) <= MAX_FILE_NAME:
+            spans += _in_file_names(text)
         if "@" in text:
             spans += [
                 Span(match.start(), match.end(), "EMAIL", "pattern")
@@ -258,6 +271,8 @@ class TextFinder:
 
     def _numbers(self, text: str, kind: str) -> list[Span]:
         spans = numbers.find_numbers(text, kind)
+        if kind == "code":
+            spans += _called_numbers(text)
         if kind in (*numbers.IDENTIFIER_KINDS, "split") or len(numbers.DIGITS.findall(text)) < 8:
             return spans
         for match in _PHONE_RUN.finditer(text):
@@ -331,6 +346,27 @@ class TextFinder:
                 and text[span.start : span.end].strip(" .,;:").casefold() not in config.allow
             )
         )
+
+
+def _in_file_names(text: str) -> Iterator[Span]:
+    """What names of files say with ``_`` for a blank: ``Date_of_birth_1968-05-27.pdf``."""
+    for match in _FILE_NAME.finditer(text):
+        ending = _ENDS_AS_FILE.search(match.group())
+        if ending is None or sum(map(str.isdigit, match.group()[: ending.start()])) < 3:
+            continue
+        said = _IN_FILE_NAME.sub(" ", match.group()[: ending.start()])
+        found = [*numbers.find_numbers(said, "prose"), *find_personal_facts(said)]
+        yield from shifted([*found, *find_secrets(said, "id", 9.0)], match.start())
+
+
+def _called_numbers(text: str) -> Iterator[Span]:
+    """Phone numbers in code and markup, where only those count that are written and named so."""
+    for match in _PHONE_RUN.finditer(text):
+        value = match.group()
+        if not value.isdigit() and _PHONE_CUE.search(text, match.start() - 24, match.start()):
+            start = max(0, match.start() - 24)
+            for span in numbers.find_phones(text[start : match.end()], "prose"):
+                yield from shifted([span], start)
 
 
 def _all_of(text: str) -> Span:

@@ -70,7 +70,7 @@ def loose_kind(name: str) -> str:
     """The kind of a name that is an identifier where recorders are tidy, and a text elsewhere."""
     if "://" in name:
         return "url"
-    return "title" if " " in name else "id"
+    return "title" if " " in name or "=" in name else "id"
 
 
 def _loose(visitor: Visitor, name: str | None) -> str | None:

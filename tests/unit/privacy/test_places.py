@@ -742,3 +742,95 @@ def test_what_stands_beside_other_words_stays(scrub):
     snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
     _, result = scrub(built([event()], dom=[snapshot]), dom)
     assert "REDACTED" not in result.dom["d.html"]
+
+
+@pytest.mark.parametrize(
+    ("body", "gone"),
+    [
+        ({"fields": [{"label": "Password", "value": "blue sky"}]}, "blue sky"),
+        ({"fields": [{"id": "cardNumber", "type": "text", "value": "4539 1488"}]}, "4539"),
+        ({"user": 1, "credentials": {"current": "Lantern#44", "type": "form2"}}, "Lantern"),
+        ({"mobile": 3863839865}, "3863839865"),
+        ({"home_cell": "386 383 9865"}, "9865"),
+        ({"grant": 1, "code": "4/0AVhgZRdzUlMIrGMbRDJbL1pkh3DP71zsTp2XZ"}, "zUlMIrGM"),
+    ],
+)
+def test_values_of_bodies_by_what_is_around_them(scrub, body, gone):
+    request = Request(
+        id="r",
+        started_us=2,
+        method="GET",
+        url="/api",
+        response_mime="application/json",
+        response_body=json.dumps(body),
+    )
+    _, result = scrub(built([event()], [request]))
+    assert gone not in result.requests[0].response_body
+
+
+def test_values_of_bodies_that_only_look_alike_stay(scrub):
+    body = {
+        "fields": [{"label": "Colour", "value": "blue7sky"}],
+        "secrets": {"count": 3, "label": "two of them", "version": "v12.4"},
+        "mobile": "yes",
+        "media": {"mobile": 480},
+        "code": "invalid_request_2",
+    }
+    request = Request(
+        id="r",
+        started_us=2,
+        method="GET",
+        url="/api",
+        response_mime="application/json",
+        response_body=json.dumps(body),
+    )
+    _, result = scrub(built([event()], [request]))
+    assert json.loads(result.requests[0].response_body) == body
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("<item><![CDATA[Tel. 06 70 80 55 53]]></item>", "code", "06 70 80 55 53"),
+        ("<p>call (214) 554-4543 now</p>", "code", "(214) 554-4543"),
+        ("data: {'t': 'Mobile: 07848 260970'}", "code", "07848 260970"),
+        ("social_security_number_434-75-8372.pdf", "prose", "434-75-8372"),
+        ("out/Date_of_birth_1968-05-27.pdf", "path", "1968-05-27"),
+        ("password_zfv.Bramble813.pdf", "prose", "zfv.Bramble813"),
+        ("call_07848_260970.mp3", "id", "07848_260970"),
+    ],
+)
+def test_what_is_said_in_markup_and_file_names(found, text, kind, value):
+    assert value in {said for said, _ in found(text, kind)}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"order": "280-743-2458", "call": 12345678}', "code"),
+        ("screen_2026-11-24_0012.png", "prose"),
+        ("invoice_4539_2026.pdf", "path"),
+        ("report_v12.4.0_20261124.xlsx", "prose"),
+    ],
+)
+def test_numbers_of_code_and_file_names_stay(found, text, kind):
+    assert found(text, kind) == set()
+
+
+def test_tabs_that_name_a_secret(scrub):
+    _, result = scrub(built([event(tab="sid=idq5cimxqt0felmrtmmizj29mc")]))
+    assert result.events[0].tab == "sid=<REDACTED>"
+
+
+def test_names_in_markup_that_is_text(config):
+    class Asked(NoNames):
+        def find_many(self, texts, kinds):
+            return [
+                [Span(n, n + 6, "PERSON", "ner", 0.9)] if (n := t.find("Ingrid")) >= 0 else []
+                for t in texts
+            ]
+
+    finder = TextFinder(config, Asked())
+    for text in ("<a><![CDATA[ask Ingrid]]></a>", "<p>x</p><!-- ask Ingrid -->"):
+        assert len(finder.find(text, "code")) == 1
+    assert not finder.find('<a title="Ingrid">x</a>', "code")
