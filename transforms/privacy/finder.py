@@ -293,7 +293,7 @@ class TextFinder:
     def _in_url(self, url: str) -> list[Span]:
         """Spans of a URL: parameters by name, every part by what it says."""
         spans: list[Span] = [*find_profiles(url), *find_links(url)]
-        if "@" in url:
+        if "@" in url or "hooks" in url:
             spans += find_url_credentials(url)
         for part in url_parts(url):
             entity = self.fields.of_key(part.key) if part.key else None

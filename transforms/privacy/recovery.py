@@ -13,6 +13,7 @@ from pathlib import Path
 
 from schemas.findings import Span
 from transforms.dom import DomNode
+from transforms.privacy.words import FUNCTION_WORDS
 
 MIN_WORDS = 12
 MIN_ANNOUNCED = 3
@@ -22,6 +23,7 @@ _LIST = Path(__file__).with_name("recovery_words.txt")
 _GAP = r"[\s\d.,;:)\"'|+&_\-]{1,8}"
 _MANY = re.compile(rf"(?<![A-Za-z])(?:[A-Za-z]{{3,8}}{_GAP}){{{MIN_WORDS - 1}}}[A-Za-z]{{3,8}}")
 _WORD = re.compile(r"[A-Za-z]{3,8}(?![A-Za-z])")
+_ANY_WORD = re.compile(r"[A-Za-z]{3,12}(?![A-Za-z])")
 _BETWEEN = re.compile(_GAP)
 _CUE = re.compile(
     r"(?:recovery|seed|secret|backup|mnemonic|wallet)[ _\-](?:recovery[ _\-])?(?:phrase|words?)|"
@@ -30,6 +32,8 @@ _CUE = re.compile(
 )
 _CUES = ("phrase", "words", "mnemonic", "word")
 _ANNOUNCED = re.compile(r"(?:\s+(?:is|are))?\s{0,4}[:=\-–—]?[\s\"'“`\d.)]{1,8}")
+_BACKUP_CODES = re.compile(r"\b(?:backup|recovery|scratch|emergency) codes\b", re.IGNORECASE)
+_BACKUP_CODE = re.compile(r"(?=(?:\D*\d){2})[0-9A-Za-z]{4,6}(?:[ \-]?[0-9A-Za-z]{4,6}){1,2}")
 _NUMBER = re.compile(r"[#(\s]*\d{1,2}[\s.:)]*")
 
 
@@ -62,9 +66,32 @@ def find_recovery_phrases(text: str, lowered: str) -> Iterator[Span]:
     for cue in _CUE.finditer(text):
         announced = _ANNOUNCED.match(text, cue.end())
         if announced is not None:
-            said, end = _run(text, announced.end())
-            if len(said) >= MIN_ANNOUNCED:
+            end = _end_of_announced(text, announced.end())
+            if end:
                 yield Span(announced.end(), end, "SECRET", "secret", 0.9)
+
+
+def _end_of_announced(text: str, start: int) -> int:
+    """Where the words after an announcement end, 0 if they are no phrase.
+
+    There are other lists, so one in three may be unknown, but no word that joins others.
+    """
+    words = recovery_words()
+    known = unknown = end = 0
+    at = start
+    while (match := _ANY_WORD.match(text, at)) is not None and known + unknown < 48:
+        word = match.group().lower()
+        if word in FUNCTION_WORDS and word not in words:
+            break
+        known, unknown = known + (word in words), unknown + (word not in words)
+        if unknown > 1 + known // 2:
+            break
+        end = match.end()
+        gap = _BETWEEN.match(text, end)
+        if gap is None:
+            break
+        at = gap.end()
+    return end if known >= MIN_ANNOUNCED else 0
 
 
 def is_phrase(said: Sequence[str]) -> bool:
@@ -90,18 +117,25 @@ def _run(text: str, start: int) -> tuple[list[str], int]:
 def phrase_nodes(nodes: Iterable[DomNode]) -> frozenset[int]:
     """Returns the ids (of Python) of the elements that hold a phrase, a word each.
 
-    Numbers between them do not interrupt it; any other text does.
+    Numbers between them do not interrupt it; any other text does. Codes to get in with when all
+    else is lost, one to an element, are found by their form on a page that speaks of them.
     """
     found: set[int] = set()
     run: list[DomNode] = []
+    codes: list[int] = []
+    announced = False
     for node in (*nodes, None):
         said = (node.text or node.value) if node is not None else "the end"
         if not said:
             continue
+        if 8 <= len(said) <= 16 and node is not None and _BACKUP_CODE.fullmatch(said):
+            codes.append(id(node))
+        elif not announced and "codes" in said:
+            announced = _BACKUP_CODES.search(said) is not None
         if len(said) <= 16 and node is not None and is_recovery_word(said):
             run.append(node)
         elif run and (len(said) > 5 or _NUMBER.fullmatch(said) is None):
             if is_phrase([node.text or node.value or "" for node in run]):
                 found.update(map(id, run))
             run.clear()
-    return frozenset(found)
+    return frozenset((*found, *codes) if announced else found)

@@ -138,6 +138,8 @@ _HASH_CONTEXT = re.compile(
 )
 _HASH_PREFIX = re.compile(r"(?:sha\d+|md5)[-_:=]", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]{3,}")
+_NO_WORD = re.compile(r"[^aeiouy]+|.*[^aeiouy]{5}.*", re.IGNORECASE)
+"""Small letters in a row that nobody could say."""
 
 
 _HINTS = (
@@ -196,7 +198,6 @@ def find_secrets(text: str, kind: str, min_bits: float) -> list[Span]:
     if "PRIVATE KEY" in text:
         spans += [Span(*m.span(), "SECRET", "secret") for m in _PRIVATE_KEY.finditer(text)]
     if "://" in text:
-        spans += [Span(*m.span(1), "SECRET", "secret") for m in _WEBHOOK.finditer(text)]
         spans += find_url_credentials(text)
     spans += find_links(text)
     spans += _named(text)
@@ -207,8 +208,8 @@ def find_secrets(text: str, kind: str, min_bits: float) -> list[Span]:
 
 
 def find_url_credentials(text: str) -> Iterator[Span]:
-    """Yields what stands before the host of URLs, signs that nobody encoded included."""
-    for regex in (_URL_CREDENTIALS, _URL_CREDENTIALS_LOOSE):
+    """Yields what stands before the host of URLs, unencoded signs included, and web hooks' keys."""
+    for regex in (_WEBHOOK, _URL_CREDENTIALS, _URL_CREDENTIALS_LOOSE):
         for match in regex.finditer(text):
             if match.end(1) > match.start(1):
                 yield Span(*match.span(1), "SECRET", "secret")
@@ -229,8 +230,11 @@ def is_key_like(value: str) -> bool:
         return False
     digits = sum(char.isdigit() for char in value)
     letters = sum(char.isalpha() for char in value)
-    words = sum(len(word) for word in _WORDS.findall(value))
-    return digits >= 2 and letters >= 3 and words <= len(value) * 0.45
+    return digits >= 2 and letters >= 3 and _chars_of_words(value) <= len(value) * 0.45
+
+
+def _chars_of_words(value: str) -> int:
+    return sum(len(word) for word in _WORDS.findall(value) if not _NO_WORD.fullmatch(word))
 
 
 def _named(text: str) -> Iterator[Span]:
@@ -347,7 +351,7 @@ def _random(text: str, min_bits: float) -> Iterator[Span]:
             continue
         if body.count("-") + body.count("_") > len(body) / 8 or entropy_bits(body) < min_bits:
             continue
-        if sum(len(word) for word in _WORDS.findall(body)) > len(body) * 0.45:
+        if _chars_of_words(body) > len(body) * 0.45:
             continue
         if _HASH_PREFIX.match(value):
             continue

@@ -111,7 +111,7 @@ class SessionFields:
     def _rule_of_node(self, node: DomNode) -> str | None:
         return self.rules.of_field(
             tag=node.tag,
-            role=node.role,
+            role="textbox" if is_written_in(node) else node.role,
             input_type=node.input_type,
             autocomplete=node.autocomplete,
             hints=(
@@ -141,6 +141,11 @@ def is_editable(tag: str | None, role: str | None, input_type: str | None) -> bo
         or plain_role(tag or "") in EDITABLE_ROLES
         or bool(input_type)
     )
+
+
+def is_written_in(node: DomNode) -> bool:
+    """Whether an element that is no field is made one (``contenteditable``)."""
+    return bool(node.attributes) and node.attributes.get("contenteditable") == "true"
 
 
 def is_static(tag: str | None, role: str | None) -> bool:

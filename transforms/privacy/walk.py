@@ -21,7 +21,12 @@ from transforms.privacy.dom_pieces import groups_of_pieces
 from transforms.privacy.fields import readable
 from transforms.privacy.keystrokes import is_typing
 from transforms.privacy.recovery import phrase_nodes
-from transforms.privacy.session_fields import SessionFields, is_editable, is_static
+from transforms.privacy.session_fields import (
+    SessionFields,
+    is_editable,
+    is_static,
+    is_written_in,
+)
 from transforms.privacy.values import MIN_CHARS
 
 _TYPED_KEY = re.compile(
@@ -235,7 +240,7 @@ def dom_texts(node: DomNode, fields: SessionFields) -> Iterator[tuple[str, str, 
     """Yields (attribute, text, kind, entity) of a node; entity is set where all of it is one."""
     entity = fields.of_node(node) or ""
     kind = "ui" if is_static(node.tag, node.role) else "prose"
-    editable = is_editable(node.tag, node.role, node.input_type)
+    editable = is_editable(node.tag, node.role, node.input_type) or is_written_in(node)
     if node.name:
         yield "name", node.name, "ui" if editable else kind, ""
     if node.text:

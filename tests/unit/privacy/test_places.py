@@ -834,3 +834,40 @@ def test_names_in_markup_that_is_text(config):
     for text in ("<a><![CDATA[ask Ingrid]]></a>", "<p>x</p><!-- ask Ingrid -->"):
         assert len(finder.find(text, "code")) == 1
     assert not finder.find('<a title="Ingrid">x</a>', "code")
+
+
+def test_announced_phrases_of_other_lists_and_where_they_end(found):
+    said = "seed phrase orchard horizon velvet canyon zeppelin badge lemon, write it down"
+    assert found(said) == {("orchard horizon velvet canyon zeppelin badge lemon, write", "SECRET")}
+
+
+@pytest.mark.parametrize("head", ["Your backup codes", "Article numbers"])
+def test_codes_to_get_in_with_when_all_else_is_lost(scrub, head):
+    body = f"<h3>{head}</h3><ul><li>8717-0b79</li><li>55ab-19ff</li></ul><p>2 of 10 used</p>"
+    dom = {"d.html": parse_dom(f"<body>{body}</body>", "html")}
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    _, result = scrub(built([event()], dom=[snapshot]), dom)
+    page = result.dom["d.html"]
+    assert ("8717" not in page and "19ff" not in page) is (head == "Your backup codes")
+    assert "2 of 10 used" in page
+
+
+def test_a_password_in_an_element_that_is_made_a_field(scrub):
+    body = '<div contenteditable="true" aria-label="Password">onzmarmot</div>'
+    dom = {"d.html": parse_dom(f"<body>{body}</body>", "html")}
+    snapshot = DomSnapshot(file="d.html", timestamp_us=9, format="html", size_bytes=1)
+    _, result = scrub(built([event()], dom=[snapshot]), dom)
+    assert "onzmarmot" not in result.dom["d.html"]
+
+
+def test_random_strings_that_hold_small_letters_in_a_row(found):
+    for token in ("fdskgvRttsYP0tkwktAMNL2nWpcpWX1n", "npMqegyyzOkrRWLzbFMW6bbdB61alqAncsrj73cr"):
+        assert found(f"see {token}") == {(token, "SECRET")}
+
+
+def test_the_check_after_the_fact_finds_nothing_in_the_address_of_a_web_hook(scrub, config):
+    hook = "https://hooks.slack.com/services/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"
+    _, result = scrub(built([event(url=hook)]))
+    assert result.events[0].url == "https://hooks.slack.com/services/<REDACTED>"
+    checker = OutputChecker(TextFinder(config, NoNames()))
+    assert not checker.check(result.events[0].url, "events", "url")
