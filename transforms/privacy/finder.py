@@ -76,7 +76,6 @@ _FILE_NAME = re.compile(r"[^\s/\\]{6,200}")
 _ENDS_AS_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}\Z")
 MAX_FILE_NAME = 400
 """Longer texts are no names of files."""
-_IN_FILE_NAME = re.compile(r"(?<=[^\W_])_(?=[^\W_])")
 _NO_TEXT = re.compile(
     r"<(?!!\[CDATA\[|!--)[A-Za-z!/][^<>]{0,2000}>|[\"'][\w\-. $]{1,64}[\"'](?=\s*:)"
 )
@@ -352,9 +351,9 @@ def _in_file_names(text: str) -> Iterator[Span]:
     """What names of files say with ``_`` for a blank: ``Date_of_birth_1968-05-27.pdf``."""
     for match in _FILE_NAME.finditer(text):
         ending = _ENDS_AS_FILE.search(match.group())
-        if ending is None or sum(map(str.isdigit, match.group()[: ending.start()])) < 3:
+        if ending is None or sum(map(str.isdigit, match.group()[: ending.start()])) < 2:
             continue
-        said = _IN_FILE_NAME.sub(" ", match.group()[: ending.start()])
+        said = match.group()[: ending.start()].replace("_", " ")
         found = [*numbers.find_numbers(said, "prose"), *find_personal_facts(said)]
         yield from shifted([*found, *find_secrets(said, "id", 9.0)], match.start())
 

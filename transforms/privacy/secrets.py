@@ -131,6 +131,8 @@ _PUNCTUATION_END = ".,;:!?)]}\"'`\\"
 _CANDIDATE = re.compile(
     r"(?<![A-Za-z0-9+/_=.\-])[A-Za-z0-9+/_\-]{20,512}={0,2}(?![A-Za-z0-9+/_\-])"
 )
+_VENDOR = re.compile(r"[a-z]{2,12}_(?=[A-Za-z0-9]{20,}\Z)")
+"""What many put before the tokens they give out."""
 _HASH_CONTEXT = re.compile(
     r"(?:sha\d*|md5|integrity|commit|revision|rev|blob|digest|checksum|etag|hash|uuid|guid|nonce|"
     r"build|image|data:[\w/+.-]+;base64)\s*[-:=@,\"'(]*\s*$",
@@ -138,7 +140,7 @@ _HASH_CONTEXT = re.compile(
 )
 _HASH_PREFIX = re.compile(r"(?:sha\d+|md5)[-_:=]", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]{3,}")
-_NO_WORD = re.compile(r"[^aeiouy]+|.*[^aeiouy]{5}.*", re.IGNORECASE)
+_NO_WORD = re.compile(r"[^aeiouy]+|.*(?:[^aeiouy]{5}|j[^aeiouy]|q(?!u)).*", re.IGNORECASE)
 """Small letters in a row that nobody could say."""
 
 
@@ -338,11 +340,14 @@ def _random(text: str, min_bits: float) -> Iterator[Span]:
     for match in _CANDIDATE.finditer(text):
         value = match.group()
         body = value.rstrip("=")
+        vendor = _VENDOR.match(body)
+        if vendor is not None:
+            body = body[vendor.end() :]
         lower = sum(c.islower() for c in body)
         upper = sum(c.isupper() for c in body)
         digits = sum(c.isdigit() for c in body)
         if (
-            digits < 2
+            digits < (0 if vendor is not None and len(body) >= 32 else 2)
             or lower < 3
             or upper < 3
             or "/" in body[:1]

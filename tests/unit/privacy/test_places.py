@@ -797,6 +797,8 @@ def test_values_of_bodies_that_only_look_alike_stay(scrub):
         ("social_security_number_434-75-8372.pdf", "prose", "434-75-8372"),
         ("out/Date_of_birth_1968-05-27.pdf", "path", "1968-05-27"),
         ("password_zfv.Bramble813.pdf", "prose", "zfv.Bramble813"),
+        ("the_password_is_Glacier#89an.pdf", "prose", "Glacier#89an"),
+        ("+1_(835)_340-7726_rang.pdf", "prose", "+1_(835)_340-7726"),
         ("call_07848_260970.mp3", "id", "07848_260970"),
     ],
 )
@@ -861,7 +863,12 @@ def test_a_password_in_an_element_that_is_made_a_field(scrub):
 
 
 def test_random_strings_that_hold_small_letters_in_a_row(found):
-    for token in ("fdskgvRttsYP0tkwktAMNL2nWpcpWX1n", "npMqegyyzOkrRWLzbFMW6bbdB61alqAncsrj73cr"):
+    for token in (
+        "vercel_P4rre9ewfsajnhT0KxYw3W0i",
+        "tk_ZwfQqQWTUPiLxVFLlBDyjOuKLqKESGybBtzLGNeL",
+        "fdskgvRttsYP0tkwktAMNL2nWpcpWX1n",
+        "npMqegyyzOkrRWLzbFMW6bbdB61alqAncsrj73cr",
+    ):
         assert found(f"see {token}") == {(token, "SECRET")}
 
 
