@@ -10,6 +10,7 @@ from msgspec import Meta
 from schemas.outcomes import Dropped, Failure, Ledger
 
 MAX_COORDINATE = 1e7
+MAX_TOUCHES = 64
 Coordinate = Annotated[float, Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Size = Annotated[float, Meta(gt=0, le=MAX_COORDINATE)]
 Bounds = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
@@ -123,7 +124,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     text: str | None = None
     value: str | None = None
     """The whole value of the field after this event."""
-    touches: tuple[Touch, ...] = ()
+    touches: Annotated[tuple[Touch, ...], Meta(max_length=MAX_TOUCHES)] = ()
     additional_info: dict[str, Any] = msgspec.field(default_factory=dict)
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
     """Fields of the recorder that have no place above."""

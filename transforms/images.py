@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_SIDE = 65_535
 MAX_SCANS = 200
 """A progressive JPEG has about ten scans; thousands are made to burn time."""
+STRIP_ROWS = 256
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _OTHER_FORMATS = (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\1\0", b"8BPS", b"\x76\x2f\x31\x01")
@@ -183,6 +184,19 @@ def decode_image(data: bytes, max_pixels: int) -> Image.Image:
         raise ImageDefect(code) from None
 
 
+def _on_white(image: Image.Image) -> Image.Image:
+    """Lays a picture on white, some rows at a time: each layer takes four bytes a pixel."""
+    from PIL import Image
+
+    flat = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP_ROWS):
+        rows = image.crop((0, top, image.width, min(top + STRIP_ROWS, image.height)))
+        layer = rows.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        flat.paste(Image.alpha_composite(white, layer).convert("RGB"), (0, top))
+    return flat
+
+
 def is_rgb(data: bytes) -> bool:
     """Whether a picture's pixels are RGB or RGBA: no palette, no grey, no CMYK; from its header."""
     from PIL import Image
@@ -198,19 +212,13 @@ def _plain_png(data: bytes) -> bytes:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    from PIL import Image
-
     if image.mode == "RGB" and "transparency" not in image.info:
         return image.copy()
     if image.mode.startswith("I"):
         # 16-bit grey: Pillow would clip instead of scaling.
         return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        if layered.getchannel("A").getextrema()[0] == 255:
-            return layered.convert("RGB")
-        white = Image.new("RGBA", layered.size, "white")
-        return Image.alpha_composite(white, layered).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
 
 

@@ -7,8 +7,10 @@ import io
 import json
 import os
 import struct
+import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import tracemalloc
 import zipfile
@@ -16,6 +18,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.session_folders import (
     START_MS,
@@ -118,6 +121,52 @@ def test_json_that_is_100_000_levels_deep(tmp_path, opening):
     assert len(trace.events) == 1
     assert [f.code for f in trace.failures][:2] == ["too_deep", "too_deep"]
     assert trace.failures[2].code in ("too_deep", "bad_type")
+
+
+_CLICK = b'{"type":"click","timestamp":1770000000000,'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        _CLICK + b'"additional_info":{"a":[' + b"[]," * 5_000_000 + b"[]]}}",
+        _CLICK + b'"x":NaN,"own":[' + b"{}," * 5_000_000 + b"{}]}",
+        _CLICK + b",".join(b'"k%d":1' % n for n in range(1_000_000)) + b"}",
+        _CLICK + b'"touches":[' + b'{"id":1,"x":1,"y":2},' * 500_000 + b"{}]}",
+    ],
+    ids=["lists", "objects", "keys", "touches"],
+)
+def test_a_line_of_a_million_values(tmp_path, line):
+    with Measured() as measured:
+        trace = read_events(tmp_path, [LINE.strip(), line, LINE.strip()])
+    assert within(measured, mb=64, seconds=4)
+    assert codes(trace) == [("too_many_values", "input_events.jsonl", 2)]
+    assert len(trace.events) == 2
+
+
+def test_commas_in_a_text_are_no_values(tmp_path):
+    long = b'{"type":"dom","timestamp":1770000000000,"html":"<p>' + b'a, \\", ' * 500_000 + b'"}'
+    trace = read_events(tmp_path, [LINE.strip(), long])
+    assert not trace.failures and len(trace.dom) == 1
+
+
+def test_more_fingers_than_hands_have(tmp_path):
+    rows = [event(type="touchstart", touches=[{"id": n, "x": 1, "y": 2} for n in range(65)])]
+    assert codes(read_events(tmp_path, [*rows, event()])) == [("bad_type", "input_events.jsonl", 1)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [(b"[]," * 10_000_000, "too_many_values"), (b"[]," * 50_000, "too_many_bad_lines")],
+)
+def test_a_har_of_things_that_are_no_entries(tmp_path, entries, expected):
+    har = b'{"log":{"entries":[' + entries + b"[]]}}"
+    files = {"input_events.jsonl": [event()], "network_traffic.har": har}
+    write(tmp_path, files)
+    with Measured() as measured:
+        trace = read(tmp_path)
+    assert within(measured, mb=len(har) / MB + 64, seconds=4)
+    assert trace.ledger.lines == 1 and f"failed/{expected}" in trace.counts
 
 
 def test_numbers_that_are_none(tmp_path):
@@ -478,6 +527,24 @@ def test_pictures_of_900_and_169_megapixels(tmp_path, side):
             decode_image(data, 50_000_000)
     assert within(measured, mb=16, seconds=2)
     assert drops(trace) == [("frame", "screenshots/1.png", "too_many_pixels")]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_a_transparent_picture_is_laid_on_white_in_little_memory(mode):
+    out = io.BytesIO()
+    Image.new(mode, (5000, 5000)).save(out, "PNG", **({"transparency": 0} if mode == "P" else {}))
+    code = (
+        "import sys; from transforms.images import decode_image;"
+        "decode_image(open(sys.argv[1], 'rb').read(), 25 * 10**6);"
+        "print(next(s.split()[1] for s in open('/proc/self/status') if s.startswith('VmHWM')))"
+    )
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        file.write(out.getvalue())
+        file.flush()
+        made = subprocess.run(
+            [sys.executable, "-c", code, file.name], capture_output=True, text=True, check=True
+        )
+    assert int(made.stdout) < 300 * 1024
 
 
 def test_text_and_profile_bombs_in_a_picture():

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.traces import Target, Touch
+from schemas.traces import MAX_TOUCHES, Target, Touch
 from transforms.ingest.aliases import (
     BUTTONS,
     DOM_FIELDS,
@@ -265,6 +265,8 @@ def _fill_nested(
     if touches is not None:
         if not isinstance(touches, list):
             raise LineFault("bad_type", f"touches: expected a list, found {kind_of(touches)}")
+        if len(touches) > MAX_TOUCHES:
+            raise LineFault("bad_type", f"touches: more than {MAX_TOUCHES} fingers")
         fields["touches"] = tuple(_touch(t, n, extra) for n, t in enumerate(touches))
 
 

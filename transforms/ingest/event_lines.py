@@ -19,9 +19,9 @@ from transforms.archives import DamagedFileError
 from transforms.ingest.aliases import BUTTONS, INFO_FIELDS, SORTED_MODIFIERS, fold, key_value
 from transforms.ingest.event_fields import MAX_ID_LENGTH, event_of
 from transforms.ingest.gathering import Gathering, LineFault, SessionFault
-from transforms.ingest.records import decode_record, text_of, tidied
+from transforms.ingest.records import check_values, decode_record, text_of, tidied
 from transforms.ingest.times import BadTime, Clock
-from transforms.json_lines import LongLine, Utf8Stream, read_blocks
+from transforms.json_lines import BLOCK_BYTES, LongLine, Utf8Stream, read_blocks
 from transforms.session_files import SessionFiles
 
 _Type = Literal[
@@ -150,7 +150,8 @@ class EventReader:
         if data.isspace():
             return first_line + data.count(b"\n") + 1
         lines = data.split(b"\n")
-        if self._try_blocks:
+        # A block that is longer than it should be has a long line, which needs a look.
+        if self._try_blocks and len(data) <= 2 * BLOCK_BYTES:
             try:
                 wires = list(map(_DECODER.decode, lines))
             except _UNDECODABLE:
@@ -185,6 +186,7 @@ class EventReader:
     def _read_line(self, file: str, line: int, data: bytes) -> bool:
         """Reads one line; returns whether it needed the slow path."""
         try:
+            check_values(data)
             wire = _DECODER.decode(data)
             self._finish(wire, file, line)
         except (*_UNDECODABLE, *_SLOW):

@@ -16,7 +16,7 @@ import msgspec
 
 from schemas.traces import Request
 from transforms.archives import DamagedFileError
-from transforms.ingest.gathering import Gathering, LineFault
+from transforms.ingest.gathering import HOPELESS_LINES, Gathering, LineFault
 from transforms.ingest.network_rules import (
     ConfigError,
     NetworkRule,
@@ -24,6 +24,7 @@ from transforms.ingest.network_rules import (
     load_network_rules,
     matches,
 )
+from transforms.ingest.records import MAX_VALUES, check_values
 from transforms.ingest.times import BadTime, Clock
 from transforms.json_lines import LongLine, Utf8Stream, read_blocks, without_mark
 from transforms.session_files import SessionFiles
@@ -104,6 +105,8 @@ class _Har(msgspec.Struct):
     log: _Log
 
 
+MAX_ENTRY_VALUES = 2000
+"""Values that the entries of a document have on average, at most; a HAR's have about a hundred."""
 _ENTRY = msgspec.json.Decoder(_Entry)
 _HAR = msgspec.json.Decoder(_Har)
 
@@ -170,15 +173,27 @@ class _NetworkReader:
 
     def _take_document(self, data: bytes) -> None:
         try:
+            check_values(data, max(MAX_VALUES, MAX_ENTRY_VALUES * data.count(b'"request"')))
             entries = _HAR.decode(data).log.entries
+        except LineFault as fault:
+            self._fail(data, fault)
+            return
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             self._fail(data, _fault_of(error))
             return
+        bad = 0
         for number, entry in enumerate(entries, 1):
             self.line = number
-            self._take(bytes(entry))
+            bad += not self._take(bytes(entry))
+            if bad > max(HOPELESS_LINES, number // 2):
+                fault = LineFault(
+                    "too_many_bad_lines", "most entries are bad; the rest is not read"
+                )
+                self._fail(b"", fault)
+                return
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes) -> bool:
+        """Takes one entry; returns whether it is one."""
         self.gathering.counts["requests_read"] += 1
         try:
             try:
@@ -188,6 +203,8 @@ class _NetworkReader:
             self._take_entry(entry)
         except LineFault as fault:
             self._fail(data, fault)
+            return False
+        return True
 
     def _fail(self, data: bytes, fault: LineFault) -> None:
         self.gathering.fail(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, TypeGuard
 
 import msgspec
@@ -17,6 +18,9 @@ from transforms.ingest.gathering import LineFault
 MAX_DEPTH = 64
 MAX_EXTRA_TEXT = 32 << 10
 """Characters of one text in ``extra`` or ``additional_info``; longer ones are pictures mostly."""
+MAX_VALUES = 400_000
+"""Values in one record: each takes a hundred bytes, however short it is written."""
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _DECODER = msgspec.json.Decoder()
 
 
@@ -27,6 +31,7 @@ def decode_record(data: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     ``lone_surrogate``), of duplicate keys the last one counts (flag ``duplicate_key``, where it is
     seen). Raises LineFault.
     """
+    check_values(data)
     flags: tuple[str, ...] = ()
     try:
         record = _DECODER.decode(data)
@@ -39,6 +44,20 @@ def decode_record(data: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     if not isinstance(record, dict):
         raise LineFault("bad_type", f"expected an object, found {kind_of(record)}")
     return record, flags
+
+
+def check_values(data: bytes, most: int = MAX_VALUES) -> None:
+    """Raises LineFault ``too_many_values`` for what would take much memory once it is decoded."""
+    if len(data) <= most or data.count(b",") <= most:
+        return
+    values = end = 0
+    for text in _TEXT.finditer(data):
+        values += data.count(b",", end, text.start())
+        end = text.end()
+        if values > most:
+            break
+    if values > most or values + data.count(b",", end) > most:
+        raise LineFault("too_many_values", f"more than {most:,} values in one record")
 
 
 def _encoding_fault(data: bytes, error: UnicodeDecodeError) -> LineFault:
