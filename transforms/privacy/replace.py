@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from schemas.findings import Span
 from transforms.keys import keyed_hex
@@ -63,6 +64,9 @@ def is_replacement(value: str) -> bool:
     return value in ORGANIZATIONS
 
 
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
 class Replacer:
     """Chooses replacements for the values of one session, equal for equal values."""
 
@@ -90,15 +94,20 @@ class Replacer:
             return self._surrogate(value, entity)
         return REDACTED
 
-    def apply(self, text: str, spans: Iterable[Span]) -> str:
-        """Returns a text with disjoint, ordered spans replaced."""
+    def apply(self, text: str, spans: Iterable[Span], in_url: bool = False) -> str:
+        """Returns a text with disjoint, ordered spans replaced.
+
+        A surrogate is written as its place asks for: percent-encoded in a URL, and where what it
+        stands for was.
+        """
         parts: list[str] = []
         at = 0
         for span in spans:
-            parts += [
-                text[at : span.start],
-                self.replacement(text[span.start : span.end], span.entity),
-            ]
+            value = text[span.start : span.end]
+            new = self.replacement(value, span.entity)
+            if new[:1] != "<" and (in_url or ("%" in value and _ENCODED.search(value))):
+                new = quote(new, safe=":@" if "@" in value else ":")
+            parts += [text[at : span.start], new]
             at = span.end
         parts.append(text[at:])
         return "".join(parts)

@@ -139,11 +139,11 @@ class Redactor:
 
     def text(self, text: str, kind: str) -> str:
         """A text without what is sensitive in it."""
-        return self._replaced(text, self.spans(text, kind))
+        return self._replaced(text, self.spans(text, kind), kind)
 
     def value(self, text: str, kind: str) -> str:
         """A value, which may be half of one that was being typed."""
-        return self._replaced(text, self.spans(text, kind, halves=True))
+        return self._replaced(text, self.spans(text, kind, halves=True), kind)
 
     def pieces(self, parts: Sequence[str], joiner: str) -> Sequence[str]:
         """Texts of several elements without what they hold together."""
@@ -158,11 +158,11 @@ class Redactor:
         new = [self.replacer.replacement(joined[s.start : s.end], s.entity) for s in spans]
         return replaced_in_pieces(parts, joiner, spans, new)
 
-    def _replaced(self, text: str, spans: Sequence[Span]) -> str:
+    def _replaced(self, text: str, spans: Sequence[Span], kind: str) -> str:
         if not spans:
             return text
         self.counts.update(span.entity for span in spans)
-        return self.replacer.apply(text, spans)
+        return self.replacer.apply(text, spans, kind == "url")
 
     def whole(self, text: str, entity: str, key: str = "") -> str:
         """What stands for a text that is sensitive from end to end."""

@@ -878,3 +878,28 @@ def test_the_check_after_the_fact_finds_nothing_in_the_address_of_a_web_hook(scr
     assert result.events[0].url == "https://hooks.slack.com/services/<REDACTED>"
     checker = OutputChecker(TextFinder(config, NoNames()))
     assert not checker.check(result.events[0].url, "events", "url")
+
+
+@pytest.mark.parametrize(
+    ("url", "start"),
+    [
+        ("https://a.test/find?q=reply+to+jo.wren%40kestrel.example+now", "https://a.test/find?q="),
+        ("https://a.test/find?q=reply+to+jo.wren@kestrel.example", "https://a.test/find?q="),
+        ("https://a.test/s/reply%20to%20jo.wren%40kestrel.example/2", "https://a.test/s/"),
+        ("/in?next=%2Ff%3Fq%3Dto%2520jo.wren%2540kestrel.example", "/in?next=%2Ff%3Fq%3D"),
+        ("mailto:jo.wren@kestrel.example", "mailto:"),
+        ("http://[2a02:a452:40cc::9812]/x", "http://[2001:db8::"),
+        ("/maps?to=26%20Pemberton%20Avenue", "/maps?to="),
+    ],
+)
+def test_surrogates_in_urls_are_encoded_and_pass_the_check(patterns_only, config, url, start):
+    config = dataclasses.replace(config, replacement="surrogate")
+    scrubber = SessionScrubber(patterns_only, config, KEY)
+    work = built([event(url=url, additional_info={"note": f"see {url}"})])
+    result = scrubber.redact(work, {}, scrubber.locate(work, {})[0])
+    (made,) = result.events
+    assert made.url.startswith(start) and "kestrel" not in made.url and " " not in made.url
+    checker = OutputChecker(patterns_only)
+    assert not checker.check(made.url, "events", "url")
+    assert not checker.check(made.additional_info, "events", "payload")
+    assert checker.check("/find?q=to+jo.wren@kestrel.example", "events", "url")
