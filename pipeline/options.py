@@ -16,6 +16,7 @@ import json
 import os
 import typing
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -542,7 +543,8 @@ def _beam_arguments(arguments: Sequence[str]) -> list[str]:
 def check(options: Options) -> None:
     """Refuses what cannot work, before anything starts; raises UsageError."""
     for name in ("output",) if options.backend_url else ("input", "output", "suite"):
-        if not getattr(options, name):
+        given = getattr(options, name)
+        if not given or (name == "input" and not all(given)):
             raise UsageError(f"--{name} is required")
     if options.backend_url and not (options.session or options.pending):
         raise UsageError("--backend_url needs --session ID or --pending: what shall be run?")
@@ -581,10 +583,10 @@ def check(options: Options) -> None:
     ):
         for name in names:
             value = getattr(options, name)
-            if value is not None and (value < low or (high is not None and value > high)):
+            if value is not None and not low <= value <= (inf if high is None else high):
                 allowed = f"{low} to {high}" if high is not None else f"at least {low}"
                 raise UsageError(f"--{name} {value}: allowed is {allowed}")
-    if options.max_shard_mb <= 0:
+    if not options.max_shard_mb > 0:
         raise UsageError(f"--max_shard_mb {options.max_shard_mb}: allowed is more than 0")
     for text in options.model_configuration:
         try:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline.options import Parser, UsageError
+
+MAX_TYPES = 10
+"""Unknown event types that are named, the commonest first."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         trace = read_trace(ref, limits, rules)
         made = None if trace.failed else normalize_events(trace)
         failed += trace.failed is not None
-        facts = {
+        facts: dict[str, Any] = {
             "session_id": ref.session_id,
             "layout": ref.layout,
             "status": "FAILED" if trace.failed else "ok",
@@ -47,11 +52,19 @@ def main(arguments: Sequence[str]) -> int:
             "failures": len(trace.failures),
             "dropped": len(trace.dropped),
         }
+        unknown = Counter(
+            str(e.extra.get("type")) for e in trace.events if "unknown_type" in e.flags
+        )
+        if unknown:
+            facts["unknown_types"] = dict(unknown.most_common(MAX_TYPES))
         if given.json:
             print(json.dumps(facts))
             continue
         rest = "  ".join(f"{n} {k}" for k, n in facts.items() if isinstance(n, int) and n)
         print(f"{ref.session_id}  {facts['status']}  {facts['error_code'] or ref.layout}  {rest}")
+        if unknown:
+            types = ", ".join(f"{name} ({n})" for name, n in unknown.most_common(MAX_TYPES))
+            print(f"    {unknown.total()} events of types that are not known: {types}")
         for failure in trace.failures[:20]:
             place = f"{failure.file or '-'}" + (f":{failure.line}" if failure.line else "")
             print(f"    {failure.code}  {place}  {failure.message}")

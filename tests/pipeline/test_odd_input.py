@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.cli import main
 from tests.pipeline.jobs import job, summary, tracemill, version_files
+from tests.support.session_folders import write
 from tests.support.synthetic import write_catalogue, write_sessions
 from transforms.checkpoints import CheckpointStore, read_members
 
@@ -79,3 +80,12 @@ def test_raw_copies_are_what_is_stored_also_of_sessions_done_before(place):
 def read(folder, name):
     with open(os.path.join(folder, name), "rb") as f:
         return f.read()
+
+
+def test_validate_names_event_types_that_are_not_known(tmp_path, capsys):
+    rows = [{"type": t, "timestamp": 1_770_000_000_000 + n} for n, t in enumerate(["hum"] * 2)]
+    write(tmp_path / "s1", {"input_events.jsonl": rows})
+    assert main(["validate", str(tmp_path / "s1")]) == 0
+    assert "2 events of types that are not known: hum (2)" in capsys.readouterr().out
+    assert main(["validate", "--json", str(tmp_path / "s1")]) == 0
+    assert '"unknown_types": {"hum": 2}' in capsys.readouterr().out
