@@ -273,6 +273,8 @@ def test_a_launcher_that_was_ended_is_made_up_for_by_the_next(place):
         assert states(place.cluster, out) == ["CANCELED"]
 
         with place.started(out) as run:
+            # The first job may have come to asking before it was cancelled.
+            run.until(lambda: states(place.cluster, out)[1:] == ["RUNNING"])
             run.until(lambda: cached(out) and place.asking())
             run.kill()
         before, number = cached(out), place.server.count()
