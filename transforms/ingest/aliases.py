@@ -138,6 +138,21 @@ BUTTONS: dict[object, str] = {
     **{"main": "left", "x1": "back", "x2": "forward"},
 }
 
+KEY_CODES: dict[int, str] = {
+    **{ord(letter): f"Key{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+    **{48 + n: f"Digit{n}" for n in range(10)},
+    **{96 + n: f"Numpad{n}" for n in range(10)},
+    **{111 + n: f"F{n}" for n in range(1, 13)},
+    **dict(zip((8, 9, 13, 16, 17, 18), "Backspace Tab Enter Shift Control Alt".split())),
+    **dict(zip((20, 27, 32, 33, 34), "CapsLock Escape Space PageUp PageDown".split())),
+    **dict(zip((35, 36, 37, 38), "End Home ArrowLeft ArrowUp".split())),
+    **dict(zip((39, 40, 45, 46), "ArrowRight ArrowDown Insert Delete".split())),
+    **dict(zip((91, 92, 93, 224, 229), ("Meta", "Meta", "Meta", "Meta", "Process"))),
+    **dict(zip(range(186, 193), "Semicolon Equal Comma Minus Period Slash Backquote".split())),
+    **dict(zip(range(219, 223), "BracketLeft Backslash BracketRight Quote".split())),
+}
+"""``keyCode`` of old DOM events → ``code``, for recorders that have nothing else."""
+
 MODIFIERS: dict[str, str] = {
     **{m: m for m in ("Alt", "Control", "Meta", "Shift")},
     **{m.lower(): m for m in ("Alt", "Control", "Meta", "Shift")},
@@ -152,12 +167,12 @@ SORTED_MODIFIERS: dict[tuple[str, ...], tuple[str, ...]] = {
 """Every order in which canonical modifiers can be given → the sorted one."""
 
 _KEY_NAMES = {
-    "Enter": "Return return enter KP_Enter",
-    "Escape": "Esc esc escape",
-    "Backspace": "BackSpace backspace",
-    "Delete": "Del del delete",
-    "Tab": "tab",
-    " ": "Spacebar Space space",
+    "Enter": "Return return enter KP_Enter VK_RETURN ⏎ ↩",
+    "Escape": "Esc esc escape VK_ESCAPE ⎋",
+    "Backspace": "BackSpace backspace Back VK_BACK ⌫",
+    "Delete": "Del del delete VK_DELETE",
+    "Tab": "tab ISO_Left_Tab VK_TAB ⇥",
+    " ": "Spacebar Space space VK_SPACE",
     "ArrowUp": "Up up",
     "ArrowDown": "Down down",
     "ArrowLeft": "Left left",
@@ -167,12 +182,14 @@ _KEY_NAMES = {
     "PageUp": "page_up Page_Up pageup Prior",
     "PageDown": "page_down Page_Down pagedown Next",
     "Insert": "insert Ins",
-    "CapsLock": "caps_lock capslock",
-    "Control": "Ctrl ctrl ctrl_l ctrl_r Control_L Control_R",
-    "Shift": "shift shift_l shift_r Shift_L Shift_R",
-    "Alt": "alt alt_l alt_r Alt_L Alt_R Option",
+    "CapsLock": "caps_lock capslock Caps_Lock Capital VK_CAPITAL ⇪",
+    "Control": "Ctrl ctrl ctrl_l ctrl_r Control_L Control_R LControlKey RControlKey VK_CONTROL "
+    "VK_LCONTROL VK_RCONTROL ⌃",
+    "Shift": "shift shift_l shift_r Shift_L Shift_R LShiftKey RShiftKey VK_SHIFT VK_LSHIFT "
+    "VK_RSHIFT ⇧",
+    "Alt": "alt alt_l alt_r Alt_L Alt_R Option LMenu VK_MENU VK_LMENU ⌥",
     "AltGraph": "alt_gr AltGr ISO_Level3_Shift",
-    "Meta": "cmd cmd_l cmd_r Cmd Command Super Super_L Super_R Win OS",
+    "Meta": "cmd cmd_l cmd_r Cmd Command Super Super_L Super_R Win OS LWin RWin VK_LWIN VK_RWIN ⌘",
     "AudioVolumeUp": "media_volume_up",
     "AudioVolumeDown": "media_volume_down",
     "AudioVolumeMute": "media_volume_mute",
@@ -188,6 +205,21 @@ KEYS: dict[str, str] = {
     for name in (alias, f"Key.{alias}")
 }
 """Key names of other systems (pynput, X11, old browsers) → W3C ``key`` values."""
+_KEYSYMS = """
+exclam ! quotedbl " numbersign # dollar $ percent % ampersand & apostrophe ' parenleft (
+parenright ) asterisk * plus + comma , minus - period . slash / colon : semicolon ; less <
+equal = greater > question ? at @ bracketleft [ backslash \\ bracketright ] asciicircum ^ underscore _ grave `
+braceleft { bar | braceright } asciitilde ~ KP_Add + KP_Subtract - KP_Multiply * KP_Divide /
+KP_Decimal . OemPeriod . Oemcomma , OemMinus - Oemplus + VK_OEM_PERIOD . VK_OEM_COMMA ,
+VK_OEM_MINUS - VK_OEM_PLUS + adiaeresis ä odiaeresis ö udiaeresis ü Adiaeresis Ä Odiaeresis Ö Udiaeresis Ü
+ssharp ß eacute é egrave è agrave à ccedilla ç ntilde ñ
+""".split()
+KEYS.update(zip(_KEYSYMS[::2], _KEYSYMS[1::2], strict=True))
+"""Names that X11 and Windows have for characters."""
+KEYS.update(
+    {f"{name}{n}": str(n) for name in ("KP_", "D", "NumPad", "VK_NUMPAD") for n in range(10)}
+)
+KEYS.update({f"VK_{letter}": letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
 _CONTROLS = {chr(n): chr(n + 96) for n in range(1, 27) if chr(n) not in "\b\t\n\r"}
 """What a letter gives under Control where a recorder writes the character."""
 _CONTROLS |= {"\b": "Backspace", "\x1b": "Escape", "\x7f": "Backspace"}

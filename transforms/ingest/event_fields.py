@@ -19,6 +19,7 @@ from transforms.ingest.aliases import (
     FIELDS,
     HALVES,
     INFO_FIELDS,
+    KEY_CODES,
     MODIFIER_FLAGS,
     MODIFIERS,
     POINTER_EVENTS,
@@ -222,6 +223,10 @@ def _fill_key(known: dict[str, Any], fields: dict[str, Any], extra: dict[str, An
         if all(name in MODIFIERS for name in chord):
             fields["key"] = key_value(key + fields["key"][-1])
             fields["modifiers"] = tuple(sorted({MODIFIERS[name] for name in chord}))
+    elif known.get("code") is None and fields["type"] in ("keydown", "keyup"):
+        number = extra.get("keyCode", extra.get("which"))
+        if isinstance(number, int) and number in KEY_CODES:
+            fields["code"] = KEY_CODES[number]
     given = known.get("modifiers")
     if isinstance(given, str):
         given = given.replace("+", " ").replace(",", " ").split()

@@ -204,7 +204,7 @@ class EventReader:
             force_setattr(wire, "button", BUTTONS[button])
         if wire.modifiers:
             force_setattr(wire, "modifiers", SORTED_MODIFIERS[wire.modifiers])
-        if key is not None and (len(key) > 1 or key < " "):
+        if key is not None and (len(key) > 1 or not " " < key < "\x7f"):
             if "+" in key[:-1]:
                 raise _NotFast
             force_setattr(wire, "key", key_value(key))

@@ -164,6 +164,13 @@ def test_notches_become_pixels_with_the_sign_of_the_dom():
         ("\x1b", "Escape"),
         ("['´']", "Dead"),
         ("Key.alt_gr", "AltGraph"),
+        ("at", "@"),
+        ("ISO_Left_Tab", "Tab"),
+        ("KP_5", "5"),
+        ("OemPeriod", "."),
+        ("LShiftKey", "Shift"),
+        ("VK_A", "a"),
+        ("⌘", "Meta"),
         ("Key.media_volume_up", "AudioVolumeUp"),
         ("'", "'"),
         ("''", "''"),
@@ -187,6 +194,14 @@ def test_keys_as_toolkits_write_them(given, key):
 def test_a_chord_in_one_text(tmp_path, given, key, modifiers):
     trace = read_events(tmp_path, [event(type="keydown", key=given)])
     assert (trace.events[0].key, trace.events[0].modifiers) == (key, modifiers)
+
+
+def test_a_number_of_a_key_is_its_code_where_nothing_else_is_said(tmp_path):
+    numbers = [event(n, type="keydown", keyCode=n) for n in (72, 190, 13, 229, 7)]
+    rows = [*numbers, event(type="keydown", key="x", keyCode=72), event(type="click", which=65)]
+    made = read_events(tmp_path, rows).events
+    assert [e.code for e in made] == ["KeyH", "Period", "Enter", "Process", None, None, None]
+    assert made[0].extra == {"keyCode": 72}
 
 
 def test_fields_of_dom_events_that_lie_flat_or_in_other_spelling(tmp_path):
