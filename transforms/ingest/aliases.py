@@ -207,12 +207,12 @@ KEYS: dict[str, str] = {
 """Key names of other systems (pynput, X11, old browsers) → W3C ``key`` values."""
 _KEYSYMS = """
 exclam ! quotedbl " numbersign # dollar $ percent % ampersand & apostrophe ' parenleft (
-parenright ) asterisk * plus + comma , minus - period . slash / colon : semicolon ; less <
-equal = greater > question ? at @ bracketleft [ backslash \\ bracketright ] asciicircum ^ underscore _ grave `
-braceleft { bar | braceright } asciitilde ~ KP_Add + KP_Subtract - KP_Multiply * KP_Divide /
-KP_Decimal . OemPeriod . Oemcomma , OemMinus - Oemplus + VK_OEM_PERIOD . VK_OEM_COMMA ,
-VK_OEM_MINUS - VK_OEM_PLUS + adiaeresis ä odiaeresis ö udiaeresis ü Adiaeresis Ä Odiaeresis Ö Udiaeresis Ü
-ssharp ß eacute é egrave è agrave à ccedilla ç ntilde ñ
+parenright ) asterisk * plus + comma , minus - period . slash / colon : semicolon ; less < equal =
+greater > question ? at @ bracketleft [ backslash \\ bracketright ] asciicircum ^ underscore _
+grave ` braceleft { bar | braceright } asciitilde ~ KP_Add + KP_Subtract - KP_Multiply * KP_Divide
+/ KP_Decimal . OemPeriod . Oemcomma , OemMinus - Oemplus + VK_OEM_PERIOD . VK_OEM_COMMA ,
+VK_OEM_MINUS - VK_OEM_PLUS + adiaeresis ä odiaeresis ö udiaeresis ü Adiaeresis Ä Odiaeresis Ö
+Udiaeresis Ü ssharp ß eacute é egrave è agrave à ccedilla ç ntilde ñ
 """.split()
 KEYS.update(zip(_KEYSYMS[::2], _KEYSYMS[1::2], strict=True))
 """Names that X11 and Windows have for characters."""
