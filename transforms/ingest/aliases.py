@@ -7,11 +7,13 @@ Names are compared folded: lower case, letters and digits only (``key_down``, ``
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import permutations
 
 from schemas.traces import EVENT_TYPES
 
 
+@lru_cache(maxsize=4096)
 def fold(name: str) -> str:
     """Returns a name in lower case without anything but letters and digits."""
     return "".join(c for c in name.lower() if c.isalnum())
