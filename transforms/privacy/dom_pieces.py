@@ -19,6 +19,9 @@ INLINE_TAGS = frozenset(
     wbr text statictext inlinetextbox""".split()
 )
 LABELLED_TAGS = frozenset((("dt", "dd"), ("th", "td"), ("td", "td")))
+_ENDS = frozenset(":st \n")
+"""In which texts end that announce what follows."""
+MAX_CAPTION = 40
 MAX_PIECES = 24
 MIN_CHARS, MAX_CHARS = 6, 300
 
@@ -50,16 +53,26 @@ def groups_of_pieces(node: DomNode) -> Iterator[tuple[str, list[DomNode]]]:
 
 def _labelled(children: Sequence[DomNode]) -> Iterator[tuple[str, list[DomNode]]]:
     """Yields values with what stands before them and names them."""
-    for (label, its), (value, said) in pairwise((child, _leaf(child)) for child in children):
-        if its is None or said is None:
+    for label, value in pairwise(children):
+        its = label
+        if not its.text:
+            its = _leaf(label) if len(label.children) == 1 else None
+            if its is None:
+                continue
+        elif label.children:
             continue
-        if _announces(its.text or ""):
-            yield " ", [its, said]
-        elif (
-            (label.tag or "").lower(),
-            (value.tag or "").lower(),
-        ) in LABELLED_TAGS or _is_caption(its.text or ""):
-            yield ": ", [its, said]
+        text = its.text or ""
+        if text[-1] in _ENDS and _announces(text):
+            joiner = " "
+        elif (label.tag, value.tag) in LABELLED_TAGS or (
+            len(text) <= MAX_CAPTION and _is_caption(text)
+        ):
+            joiner = ": "
+        else:
+            continue
+        said = _leaf(value)
+        if said is not None:
+            yield joiner, [its, said]
 
 
 def _columns(table: DomNode) -> Iterator[tuple[str, list[DomNode]]]:
@@ -107,7 +120,7 @@ def _announces(text: str) -> bool:
 @functools.lru_cache(8192)
 def _is_caption(text: str) -> bool:
     """Whether a text is nothing but the name of something that is nobody else's business."""
-    return len(text) <= 40 and _CAPTION.fullmatch(text.strip()) is not None
+    return len(text) <= MAX_CAPTION and _CAPTION.fullmatch(text.strip()) is not None
 
 
 _CAPTION = re.compile(

@@ -62,6 +62,7 @@ class FieldRules:
             if rule.entity == "keep" or rule.entity in config.entities
         )
         self._roles = EDITABLE_ROLES.union(*(rule.role for rule in self.rules))
+        self._kind_of = functools.lru_cache(4096)(self._find_kind)
         self._of_key = functools.lru_cache(16384)(self._find_key)
         self._of_field = functools.lru_cache(16384)(self._find_field)
 
@@ -93,10 +94,7 @@ class FieldRules:
             hints: what the field is called: name, id, label, placeholder.
             value: what it shows; nothing but bullets makes it a password.
         """
-        tag, role = (tag or "").lower(), plain_role(role or "")
-        if tag and tag not in EDITABLE_TAGS and plain_role(tag) in self._roles:
-            role = plain_role(tag)
-        ordinary = tag not in EDITABLE_TAGS and role not in self._roles
+        tag, role, ordinary = self._kind_of(tag, role)
         if ordinary and not input_type and not autocomplete:  # nearly every node of a page
             return "PASSWORD" if not tag and is_bullets(value) else None
         input_type = (input_type or "").lower()
@@ -112,6 +110,13 @@ class FieldRules:
             (autocomplete or "").lower(),
             tuple(readable(hint) for hint in hints if hint),
         )
+
+    def _find_kind(self, tag: str | None, role: str | None) -> tuple[str, str, bool]:
+        """Tag and role as rules know them, and whether nothing is typed into such an element."""
+        tag, role = (tag or "").lower(), plain_role(role or "")
+        if tag and tag not in EDITABLE_TAGS and plain_role(tag) in self._roles:
+            role = plain_role(tag)
+        return tag, role, tag not in EDITABLE_TAGS and role not in self._roles
 
     def _find_field(
         self, editable: bool, role: str, input_type: str, autocomplete: str, hints: tuple[str, ...]

@@ -270,7 +270,7 @@ class TextFinder:
 
     def _numbers(self, text: str, kind: str) -> list[Span]:
         spans = numbers.find_numbers(text, kind)
-        if kind == "code":
+        if kind == "code" and len(numbers.DIGITS.findall(text)) >= 7:
             spans += _called_numbers(text)
         if kind in (*numbers.IDENTIFIER_KINDS, "split") or len(numbers.DIGITS.findall(text)) < 8:
             return spans
@@ -360,12 +360,13 @@ def _in_file_names(text: str) -> Iterator[Span]:
 
 def _called_numbers(text: str) -> Iterator[Span]:
     """Phone numbers in code and markup, where only those count that are written and named so."""
-    for match in _PHONE_RUN.finditer(text):
-        value = match.group()
-        if not value.isdigit() and _PHONE_CUE.search(text, match.start() - 24, match.start()):
-            start = max(0, match.start() - 24)
-            for span in numbers.find_phones(text[start : match.end()], "prose"):
-                yield from shifted([span], start)
+    for cue in _PHONE_CUE.finditer(text):
+        match = _PHONE_RUN.search(text, cue.end(), cue.end() + 50)
+        if match is None or match.start() > cue.end() + 20 or match.group().isdigit():
+            continue
+        yield from shifted(
+            numbers.find_phones(text[cue.start() : match.end()], "prose"), cue.start()
+        )
 
 
 def _all_of(text: str) -> Span:

@@ -23,6 +23,8 @@ _BORN = re.compile(
     rf"[\s:=\-–—(]{{1,4}}(?:is\s|was\s|on\s)?(?P<value>{_DATE})(?!\d)",
     re.IGNORECASE,
 )
+_BORN_CUES = ("birth", "born", "dob", "d.o", "do.b", "gebo", "geburt", "né", "naissance", "nac")
+_DIGIT = re.compile(r"\d")
 _CODE = r"(?P<value>(?:[A-Z]-)?\d{4,8}|\d{3}[ \-]\d{3})(?![\w\-]|[.,]\d)"
 _PURPOSE = (
     r"(?:verification|security|log[ \-]?in|sign[ \-]?in|confirmation|authentication|access|"
@@ -51,15 +53,18 @@ _CODES_ABROAD = re.compile(
     re.IGNORECASE,
 )
 _SAID_ABROAD = (
-    "scode",
-    "code de ",
-    "códi",
-    "codice",
-    "ecode",
-    "код ",
-    "コード",
-    "码",
-    "碼",
+    *(
+        "gscode",
+        "tscode",
+        "code de ",
+        "códi",
+        "codice",
+        "verificatie",
+        "код ",
+        "コード",
+        "码",
+        "碼",
+    ),
     "번호",
 )
 _CODE_NOT_TO_SHARE = re.compile(
@@ -123,8 +128,10 @@ _STREETS = (
 
 def find_personal_facts(text: str) -> Iterator[Span]:
     """Yields birth dates that are called so, codes to sign in with, and streets with a number."""
+    if _DIGIT.search(text) is None:  # all of them have one
+        return
     lowered = text.lower()
-    if any(cue in lowered for cue in ("b", "né", "nac")):
+    if any(cue in lowered for cue in _BORN_CUES):
         for match in _BORN.finditer(text):
             yield Span(*match.span("value"), "BIRTH_DATE", "pattern", 0.9)
     if "code" in lowered:

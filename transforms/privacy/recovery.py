@@ -21,7 +21,7 @@ MIN_DIFFERENT = 8
 """Of a dozen drawn at random hardly two are the same; of words repeated for a demo all are."""
 _LIST = Path(__file__).with_name("recovery_words.txt")
 _GAP = r"[\s\d.,;:)\"'|+&_\-]{1,8}"
-_MANY = re.compile(rf"(?<![A-Za-z])(?:[A-Za-z]{{3,8}}{_GAP}){{{MIN_WORDS - 1}}}[A-Za-z]{{3,8}}")
+_MANY = re.compile(rf"(?<![A-Za-z])(?:[A-Za-z]{{3,8}}+{_GAP}+){{{MIN_WORDS - 1}}}+[A-Za-z]{{3,8}}")
 _WORD = re.compile(r"[A-Za-z]{3,8}(?![A-Za-z])")
 _ANY_WORD = re.compile(r"[A-Za-z]{3,12}(?![A-Za-z])")
 _BETWEEN = re.compile(_GAP)
@@ -30,7 +30,7 @@ _CUE = re.compile(
     r"mnemonic|pass[ \-]?phrase|\b(?:12|15|18|21|24|twelve) words",
     re.IGNORECASE,
 )
-_CUES = ("phrase", "words", "mnemonic", "word")
+_CUES = ("phrase", "mnemonic", " words", "_words", "-words")
 _ANNOUNCED = re.compile(r"(?:\s+(?:is|are))?\s{0,4}[:=\-–—]?[\s\"'“`\d.)]{1,8}")
 _BACKUP_CODES = re.compile(r"\b(?:backup|recovery|scratch|emergency) codes\b", re.IGNORECASE)
 _BACKUP_CODE = re.compile(r"(?=(?:\D*\d){2})[0-9A-Za-z]{4,6}(?:[ \-]?[0-9A-Za-z]{4,6}){1,2}")
@@ -124,18 +124,23 @@ def phrase_nodes(nodes: Iterable[DomNode]) -> frozenset[int]:
     run: list[DomNode] = []
     codes: list[int] = []
     announced = False
-    for node in (*nodes, None):
-        said = (node.text or node.value) if node is not None else "the end"
+    words = recovery_words()
+    for node in nodes:
+        said = node.text or node.value
         if not said:
             continue
-        if 8 <= len(said) <= 16 and node is not None and _BACKUP_CODE.fullmatch(said):
-            codes.append(id(node))
-        elif not announced and "codes" in said:
+        if len(said) <= 16:
+            if said.lower() in words or (said[0] in "#(123456789" and is_recovery_word(said)):
+                run.append(node)
+                continue
+            if len(said) >= 8 and _BACKUP_CODE.fullmatch(said):
+                codes.append(id(node))
+        if not announced and "codes" in said:
             announced = _BACKUP_CODES.search(said) is not None
-        if len(said) <= 16 and node is not None and is_recovery_word(said):
-            run.append(node)
-        elif run and (len(said) > 5 or _NUMBER.fullmatch(said) is None):
+        if run and (len(said) > 5 or _NUMBER.fullmatch(said) is None):
             if is_phrase([node.text or node.value or "" for node in run]):
                 found.update(map(id, run))
             run.clear()
+    if is_phrase([node.text or node.value or "" for node in run]):
+        found.update(map(id, run))
     return frozenset((*found, *codes) if announced else found)

@@ -91,11 +91,14 @@ _COMMAND = re.compile(
     re.IGNORECASE,
 )
 _COMMANDS = (
-    "redis sshpass zip 7z ldap mongo openssl htpasswd use freerdp nmcli securestring".split()
+    *("redis-cli", "sshpass", "zip -", "zip a", "7z ", "ldap", "mongo", "openssl", "htpasswd"),
+    *("/user:", "freerdp", "nmcli", "securestring"),
 )
+_SIGNS = (" -", "/user:", "/p:", "nmcli", "-SecureString", "-securestring")
 _PGPASS = re.compile(
     r"(?<![\w./:\-])[\w.\-*]{1,80}:(?:\d{2,5}|\*):[\w\-*]{1,64}:[\w.\-*]{1,64}:(\S{4,128})"
 )
+_PORT = re.compile(r":(?:\d{2,5}|\*):")
 _WIFI = re.compile(r"\bWIFI:(?:[A-OQ-Z]:[^;]{0,64};){0,5}?P:((?:\\.|[^;\\]){1,128});")
 _LINK = re.compile(
     r"/(?:[a-z]{1,16}[\-_.])*(?:reset|recover|verify|verification|confirm|confirmation|activate|activation|invite|"
@@ -253,14 +256,14 @@ def _named(text: str) -> Iterator[Span]:
             value = _trimmed(match[1])
             if len(value) >= 4 and not _PLACEHOLDER.fullmatch(value) and _looks_chosen(value):
                 yield Span(match.start(1), match.start(1) + len(value), "SECRET", "secret", 0.8)
-    if _mentions(lowered, _COMMANDS):
+    if any(sign in text for sign in _SIGNS) and _mentions(lowered, _COMMANDS):
         for match in _COMMAND.finditer(text):
             value = match["value"]
             if not _PLACEHOLDER.fullmatch(value) and (match["quote"] or _looks_chosen(value)):
                 yield Span(*match.span("value"), "PASSWORD", "secret", 0.9)
     if "WIFI:" in text:
         yield from (Span(*m.span(1), "PASSWORD", "secret", 0.9) for m in _WIFI.finditer(text))
-    if text.count(":") >= 4:
+    if text.count(":") >= 4 and _PORT.search(text):
         for match in _PGPASS.finditer(text):
             if _looks_chosen(match[1]) and ":" not in match[1]:
                 yield Span(*match.span(1), "PASSWORD", "secret", 0.8)

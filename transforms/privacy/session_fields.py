@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -111,7 +112,7 @@ class SessionFields:
     def _rule_of_node(self, node: DomNode) -> str | None:
         return self.rules.of_field(
             tag=node.tag,
-            role="textbox" if is_written_in(node) else node.role,
+            role="textbox" if node.attributes.get("contenteditable") == "true" else node.role,
             input_type=node.input_type,
             autocomplete=node.autocomplete,
             hints=(
@@ -133,6 +134,7 @@ class SessionFields:
         return self.rules.of_header(name)
 
 
+@functools.lru_cache(4096)
 def is_editable(tag: str | None, role: str | None, input_type: str | None) -> bool:
     """Whether an element is one that people type into."""
     return (
@@ -145,9 +147,10 @@ def is_editable(tag: str | None, role: str | None, input_type: str | None) -> bo
 
 def is_written_in(node: DomNode) -> bool:
     """Whether an element that is no field is made one (``contenteditable``)."""
-    return bool(node.attributes) and node.attributes.get("contenteditable") == "true"
+    return node.attributes.get("contenteditable") == "true"
 
 
+@functools.lru_cache(4096)
 def is_static(tag: str | None, role: str | None) -> bool:
     """Whether an element's text is the program's own (a button, a label, a column's head)."""
     return (role or "").lower() in STATIC_ROLES or (tag or "").lower() in STATIC_TAGS

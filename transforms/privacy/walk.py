@@ -240,7 +240,8 @@ def dom_texts(node: DomNode, fields: SessionFields) -> Iterator[tuple[str, str, 
     """Yields (attribute, text, kind, entity) of a node; entity is set where all of it is one."""
     entity = fields.of_node(node) or ""
     kind = "ui" if is_static(node.tag, node.role) else "prose"
-    editable = is_editable(node.tag, node.role, node.input_type) or is_written_in(node)
+    editable = is_editable(node.tag, node.role, node.input_type)
+    editable = editable or bool(entity and is_written_in(node))
     if node.name:
         yield "name", node.name, "ui" if editable else kind, ""
     if node.text:
@@ -282,7 +283,7 @@ def walk_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> DomTree:
             text = said if attribute == "text" else text
             if not text:
                 continue
-            if attribute in ("text", "value") and id(node) in phrase:
+            if phrase and attribute in ("text", "value") and id(node) in phrase:
                 new = visitor.unfinished(text, "SECRET")
             elif entity:
                 new = visitor.whole(text, entity, node.id or "")
@@ -330,11 +331,8 @@ def _take_out_pieces(old: DomNode, new: DomNode, said: dict[int, str], visitor: 
 def look_at_dom(tree: DomTree, fields: SessionFields, visitor: Visitor) -> None:
     """The same walk without a copy, for a visitor that only looks."""
     visitor.place = "dom"
-    phrase = phrase_nodes(tree.iter())
     for node in tree.iter():
         for attribute, text, kind, entity in dom_texts(node, fields):
-            if attribute in ("text", "value") and id(node) in phrase:
-                continue  # an ordinary word by itself: searched for nowhere else
             if entity:
                 visitor.whole(text, entity, node.id or "")
             elif attribute == "value":
