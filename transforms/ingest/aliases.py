@@ -80,7 +80,7 @@ _FIELD_ALIASES = {
     "modifiers": "modifierkeys",
     "text": "data chars",
     "value": "newvalue inputvalue",
-    "touches": "touchpoints",
+    "touches": "touchpoints changedtouches targettouches",
     "additional_info": "additionalinfo",
 }
 FIELDS = frozenset(_FIELD_ALIASES)
@@ -90,6 +90,9 @@ FIELD_ALIASES: dict[str, str] = {
     for alias in (fold(field), *aliases.split())
 }
 """Folded name → field. A field under its own name wins over its aliases."""
+
+POINT_FIELDS = frozenset("position pos coordinates coordinate coords point location".split())
+"""Folded names of what holds both x and y."""
 
 MODIFIER_FLAGS = {
     "ctrlkey": "Control",

@@ -22,6 +22,7 @@ from transforms.ingest.aliases import (
     KEY_CODES,
     MODIFIER_FLAGS,
     MODIFIERS,
+    POINT_FIELDS,
     POINTER_EVENTS,
     POINTER_TOUCH,
     TARGET_ALIASES,
@@ -77,6 +78,7 @@ def event_of(record: dict[str, Any], clock: Clock) -> MadeEvent:
     for name in _NUMBERS:
         if known.get(name) is not None:
             fields[name] = number_of(known[name], name)
+    _fill_point(fields, extra)
     if fields["type"] == "wheel" and "delta_y" not in fields:
         _fill_notches(fields, extra, flags)
     if known.get("buttons") is not None:
@@ -170,6 +172,20 @@ def _type_of(known: dict[str, Any], extra: dict[str, Any], made: MadeEvent) -> s
         made.flags.append("unknown_type")
         return "unknown"
     return canonical
+
+
+def _fill_point(fields: dict[str, Any], extra: dict[str, Any]) -> None:
+    """Takes x and y out of what holds both: {x, y} or [x, y]."""
+    if "x" in fields or "y" in fields:
+        return
+    for name in [n for n in extra if fold(n) in POINT_FIELDS]:
+        value = extra[name]
+        if isinstance(value, dict):
+            value = [value.get("x"), value.get("y")]
+        if isinstance(value, list) and len(value) == 2 and None not in value:
+            fields["x"], fields["y"] = (number_of(v, name) for v in value)
+            del extra[name]
+            return
 
 
 def _fill_notches(fields: dict[str, Any], extra: dict[str, Any], flags: list[str]) -> None:
@@ -273,18 +289,22 @@ def _fill_nested(
         if len(touches) > MAX_TOUCHES:
             raise LineFault("bad_type", f"touches: more than {MAX_TOUCHES} fingers")
         fields["touches"] = tuple(_touch(t, n, extra) for n, t in enumerate(touches))
+    elif fields["type"].startswith("touch") and "x" in fields and "y" in fields:
+        finger = extra.get("pointerId")
+        if isinstance(finger, int) and abs(finger) < 1 << 62:
+            fields["touches"] = (Touch(id=finger, x=fields["x"], y=fields["y"]),)
 
 
 def _fill_value(fields: dict[str, Any], extra: dict[str, Any]) -> None:
     """Takes what a field holds from where a DOM event says it: at its target.
 
-    The ``value`` of a checkbox or radio button never changes; whether it is checked does.
+    The ``value`` of a checkbox never changes; whether it is checked does.
     """
     target = fields.get("target")
     if fields["type"] not in ("input", "change") or target is None:
         return
     for place in (extra, extra.get("target", {})):
-        if isinstance(place.get("checked"), bool) and target.input_type in ("checkbox", "radio"):
+        if isinstance(place.get("checked"), bool) and target.input_type == "checkbox":
             fields["value"] = text_of(place.pop("checked"), "value")
         elif "value" not in fields and isinstance(place.get("value"), str):
             fields["value"] = place.pop("value")

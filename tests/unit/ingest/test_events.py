@@ -204,6 +204,30 @@ def test_a_number_of_a_key_is_its_code_where_nothing_else_is_said(tmp_path):
     assert made[0].extra == {"keyCode": 72}
 
 
+@pytest.mark.parametrize("given", [{"position": {"x": 4, "y": 5}}, {"coordinates": [4, "5"]}])
+def test_a_point_in_one_field(given):
+    made = slowly({"type": "click", "timestamp": START_MS, **given})
+    assert (made.x, made.y, made.extra) == (4.0, 5.0, {})
+    own = slowly({"type": "click", "timestamp": START_MS, "x": 1, **given})
+    assert (own.x, own.extra) == (1.0, given)
+
+
+def test_fingers_of_pointer_and_touch_events():
+    one = {
+        "type": "pointerdown",
+        "pointerType": "touch",
+        "pointerId": 3,
+        "clientX": 4,
+        "clientY": 5,
+    }
+    assert slowly({"timestamp": START_MS, **one}).touches == (Touch(3, 4.0, 5.0),)
+    changed = {"changedTouches": [{"identifier": 2, "clientX": 6, "clientY": 7}]}
+    made = slowly({"type": "touchmove", "timestamp": START_MS, **changed})
+    assert made.touches == (Touch(2, 6.0, 7.0),)
+    gone = slowly({"type": "touchend", "timestamp": START_MS, "touches": [], **changed})
+    assert gone.touches == () and gone.extra == changed
+
+
 def test_fields_of_dom_events_that_lie_flat_or_in_other_spelling(tmp_path):
     flat = {"inputType": "insertText", "isComposing": False, "repeat": True, "scrollY": 9}
     plain = {"input_type": "insertText", "is_composing": False, "repeat": True, "scroll_top": 9}
@@ -220,6 +244,8 @@ def test_what_a_field_holds_is_taken_from_its_target():
     assert slowly(event(type="input", target=field, value="Anna")).value == "Anna"
     assert slowly(event(type="change", target=box)).value == "false"
     assert slowly(event(type="change", target=box, value="on")).value == "false"
+    radio = {"tagName": "INPUT", "type": "radio", "value": "b", "checked": True}
+    assert slowly(event(type="change", target=radio)).value == "b"
     assert slowly(event(type="mousedown", target=field)).value is None
 
 

@@ -146,3 +146,16 @@ def test_ends_and_moves_without_a_start_are_dropped():
     recording.add("touchmove", x=1, y=1)
     recording.add("touchend", x=1, y=1)
     assert list(recording.fates().values()) == ["idle_move", "release_without_press"]
+
+
+def test_fingers_that_come_in_events_of_their_own_pinch():
+    recording = Recording()
+    recording.add("touchstart", touches=[(1, 100, 200)])
+    recording.wait(20).add("touchstart", touches=[(2, 200, 200)])
+    for step in range(8):
+        recording.wait(20).add("touchmove", touches=[(1, 100 - step * 8, 200)])
+        recording.wait(20).add("touchmove", touches=[(2, 200 + step * 8, 200)])
+    recording.wait(20).add("touchend", touches=[(1, 44, 200)])
+    recording.wait(20).add("touchend", touches=[(2, 256, 200)])
+    assert said(recording.actions()) == ["pinch"]
+    assert recording.actions()[0].path == ((100, 200), (200, 200), (44, 200), (256, 200))
