@@ -135,7 +135,10 @@ class _Search:
             uris = storage.glob(place)
         # A list may lie inside the output: it is named itself, and holds no sessions.
         lists = [u for u in uris if named and _is_file(u) and is_list(_head(u))]
+        seen = bool(uris)
         uris = [u for u in uris if u in lists or not self._excluded(u)]
+        if seen and not uris:
+            raise InputError(f"--input {pattern}: that is where the run writes, not where it reads")
         if not uris:
             raise InputError(
                 f"--input {pattern}: nothing is there; give a session folder, a folder of "

@@ -371,3 +371,9 @@ def test_a_folder_that_may_not_be_listed_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("transforms.listings.os.scandir", scandir)
     with pytest.raises(InputError, match="closed: may not be listed"):
         find_sessions([str(tmp_path / "closed")])
+
+
+def test_the_place_that_a_run_writes_to_is_no_input(tmp_path):
+    write(tmp_path / "s", {"input_events.jsonl": [event()]})
+    with pytest.raises(InputError, match="where the run writes"):
+        find_inputs([str(tmp_path)], exclude=[str(tmp_path)])
