@@ -142,6 +142,7 @@ _HASH_CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _HASH_PREFIX = re.compile(r"(?:sha\d+|md5)[-_:=]", re.IGNORECASE)
+_DIGIT_IN_WORD = re.compile(r"[a-z]\d(?=[a-z])|\d[a-z](?=\d)", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]{3,}")
 _NO_WORD = re.compile(r"[^aeiouy]+|.*(?:[^aeiouy]{5}|j[^aeiouy]|q(?!u)).*", re.IGNORECASE)
 """Small letters in a row that nobody could say."""
@@ -225,7 +226,7 @@ def find_links(text: str) -> Iterator[Span]:
     if text.count("/") < 2:
         return
     for match in _LINK.finditer(text):
-        if is_key_like(match[1]):
+        if is_key_like(match[1]) or len(_DIGIT_IN_WORD.findall(match[1])) >= 3:
             yield Span(*match.span(1), "SECRET", "secret", 0.9)
 
 

@@ -20,7 +20,7 @@ from schemas.findings import Found
 from transforms.privacy.bodies import is_data_key
 from transforms.privacy.finder import TextFinder
 from transforms.privacy.folding import folded
-from transforms.privacy.replace import is_replacement
+from transforms.privacy.replace import PASSWORD_MARK, USER_MARK, is_replacement
 from transforms.privacy.values import MIN_CHARS, TOKEN, WINDOW_TOKENS
 
 DIGEST_BYTES = 8
@@ -134,8 +134,12 @@ class OutputChecker:
     def _search(self, text: str) -> Iterator[tuple[str, str]]:
         """Yields (entity, how) of what a text holds."""
         for span in self.finder.find_certain(text):
-            # In a URL an address may seem to begin with the words before it: ``to+jo@example.org``.
-            if not is_replacement(_IN_QUERY.split(text[span.start : span.end])[-1]):
+            # In a URL an address may seem to begin with the words before it: ``to+jo@example.org``,
+            # and what stands for credentials to make one with the host behind it.
+            value = _IN_QUERY.split(text[span.start : span.end])[-1]
+            who = value.partition("@")[0]
+            marked = who.startswith((PASSWORD_MARK, USER_MARK)) and is_replacement(who)
+            if not marked and not is_replacement(value):
                 yield span.entity, "pattern"
         if self.digests:
             # What stands where something was removed is no place for a value to go on.

@@ -619,6 +619,7 @@ def test_secrets_of_commands_links_and_vendors(found, text, value):
     [
         ("https://jo:Obelisk#42ec!@intranet.test/x", "Obelisk#42ec!"),
         ("https://a.test/verify-email/91os1a7p6a4xolrg4tq1uykm", "91os1a7p6a4xolrg4tq1uykm"),
+        ("/verify-email/1r4xu8ziyp1ofgykov7vvm2okunux1", "1r4xu8ziyp1ofgykov7vvm2okunux1"),
         ("/maps?key=bb90ec4ef1350c6f03e486edfcbeefa0", "bb90ec4ef1350c6f03e486edfcbeefa0"),
         ("/data?appid=d144f4139e0808d37a537ac19e0b6711&q=x", "d144f4139e0808d37a537ac19e0b6711"),
         ("/auth/confirm?token_hash=9380e134143ccb36ef3d8dbd", "9380e134143ccb36ef3d8dbd"),
@@ -888,6 +889,8 @@ def test_the_check_after_the_fact_finds_nothing_in_the_address_of_a_web_hook(scr
         ("https://a.test/s/reply%20to%20jo.wren%40kestrel.example/2", "https://a.test/s/"),
         ("/in?next=%2Ff%3Fq%3Dto%2520jo.wren%2540kestrel.example", "/in?next=%2Ff%3Fq%3D"),
         ("mailto:jo.wren@kestrel.example", "mailto:"),
+        ("https://jo:kestrel#42ec!@intranet.test/x", "https://"),
+        ("postgres://jo:kestrel42@db.test/shop", "postgres://"),
         ("http://[2a02:a452:40cc::9812]/x", "http://[2001:db8::"),
         ("/maps?to=26%20Pemberton%20Avenue", "/maps?to="),
     ],
