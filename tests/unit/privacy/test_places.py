@@ -906,3 +906,9 @@ def test_surrogates_in_urls_are_encoded_and_pass_the_check(patterns_only, config
     assert not checker.check(made.url, "events", "url")
     assert not checker.check(made.additional_info, "events", "payload")
     assert checker.check("/find?q=to+jo.wren@kestrel.example", "events", "url")
+
+
+def test_a_surrogate_card_holds_no_phone(patterns_only):
+    checker = OutputChecker(patterns_only)
+    assert not checker.check("paid with card 9999 0060 0203 5095", "events", "payload")
+    assert checker.check("call 0060 3 2035 0950", "events", "payload")
