@@ -120,13 +120,17 @@ def with_focused_fields(events: Sequence[Event]) -> Sequence[Event]:
     """Returns events in which those of keys that have no target have the field of the focus.
 
     What Tab leads to is not known, but for the one case that matters: from who signs in on a page
-    for signing in it leads to the password.
+    for signing in it leads to the password. Where nobody tells of fields, what was typed first
+    there says who.
     """
     focused: Target | None = None
+    typed = False
     made: list[Event] | None = None
     asked: dict[str, bool] = {}
     for number, event in enumerate(events):
         target = event.target
+        if event.type in _LEFT or event.type in _POINTED:
+            typed = False
         if event.type in _LEFT:
             focused = None
         elif target is not None and (event.type in _POINTED or event.type in TYPED):
@@ -136,6 +140,8 @@ def with_focused_fields(events: Sequence[Event]) -> Sequence[Event]:
             focused = None
         if event.type not in TYPED or target is not None:
             continue
+        if focused is PASSWORD_FIELD and (event.window or event.url) and not _signs_in(event):
+            focused = None  # the window says that it has been typed
         if focused is None and event.window:
             if event.window not in asked:
                 asked[event.window] = _ASKS_FOR_PASSWORD.search(event.window) is not None
@@ -143,13 +149,21 @@ def with_focused_fields(events: Sequence[Event]) -> Sequence[Event]:
         if focused is not None:
             made = list(events) if made is None else made
             made[number] = msgspec.structs.replace(event, target=focused)
-        if event.type == "keydown" and pressed_key(event) == "Tab":
-            to_password = focused is not None and _leads_to_password(focused, event)
-            focused = PASSWORD_FIELD if to_password and "Shift" not in event.modifiers else None
+        if event.type != "keydown":
+            continue
+        key = pressed_key(event)
+        if key == "Tab":
+            says_who = typed if focused is None else _says_who(focused)
+            to_password = says_who and "Shift" not in event.modifiers and _signs_in(event)
+            focused = PASSWORD_FIELD if to_password else None
+        typed = focused is None and key not in ("Tab", "Enter") and (typed or len(key or "") == 1)
     return events if made is None else made
 
 
-def _leads_to_password(field: Target, event: Event) -> bool:
+def _says_who(field: Target) -> bool:
     names = " ".join(filter(None, (field.name, field.label, field.id, field.autocomplete)))
-    says_who = field.input_type == "email" or _WHO.search(names) is not None
-    return says_who and _SIGN_IN.search(f"{event.url or ''} {event.window or ''}") is not None
+    return field.input_type == "email" or _WHO.search(names) is not None
+
+
+def _signs_in(event: Event) -> bool:
+    return _SIGN_IN.search(f"{event.url or ''} {event.window or ''}") is not None

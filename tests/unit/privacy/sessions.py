@@ -70,14 +70,14 @@ def built(
 
 def typed(
     text: str,
-    target: Target,
+    target: Target | None,
     start_us: int = 1_700_000_000_000_000,
     first_id: int = 1,
     url: str = "https://shop.test/login",
     values: bool = False,
     before: str = "",
 ) -> list[Event]:
-    """Key events of a text as a browser sends them; ``\\b`` is Backspace, ``\\n`` is Enter."""
+    """Key events of a text as a browser sends them, with Backspace, Tab and Enter as characters."""
     events: list[Event] = []
     held = before
 
@@ -98,9 +98,9 @@ def typed(
         )
 
     for char in text:
-        key = {"\b": "Backspace", "\n": "Enter"}.get(char, char)
+        key = {"\b": "Backspace", "\n": "Enter", "\t": "Tab"}.get(char, char)
         add("keydown", key=key)
-        if char != "\n":
+        if char not in "\n\t":
             held = held[:-1] if char == "\b" else held + char
             if values:
                 add("input", text=None if char == "\b" else char, value=held)

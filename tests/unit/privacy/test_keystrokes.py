@@ -194,6 +194,20 @@ def test_keys_without_a_target_go_to_the_field_that_was_clicked():
 
 
 @pytest.mark.parametrize(
+    ("window", "password"), [("Log in – Postbox", "password"), ("New contact", None)]
+)
+def test_where_nobody_tells_of_fields_the_second_one_of_a_login_is_the_password(window, password):
+    events = in_order(*keys("jo@a.test\tx7y\nx8y\n"), window=window)
+    later = in_order(*keys("hello"), window="Inbox – Postbox")
+    runs = typing_runs([*events, *later])
+    types = [(run.text, run.target and run.target.input_type) for run in runs]
+    assert types[0] == ("jo@a.test", None)
+    assert types[1] == ("x7y", password)
+    assert types[2][0].endswith("x8y") and types[2][1] == password
+    assert types[3] == ("hello", None)
+
+
+@pytest.mark.parametrize(
     ("window", "password"), [("Sign in – Postbox", "password"), ("New contact", None)]
 )
 def test_tab_leads_from_who_signs_in_to_the_password(window, password):

@@ -31,6 +31,14 @@ def typed_keys(result):
     return "".join(e.key for e in result.events if e.type == "keydown" and len(e.key or "") == 1)
 
 
+def test_a_password_is_nowhere_where_nobody_tells_of_fields(scrub):
+    work = built(typed("jo.marsh\tHunter-22!x\n", None))
+    assert "Hunter-22!x" in (work.actions[0].text or "")
+    result = scrub(work)[1]
+    assert "Hunter" not in everything(result) + typed_keys(result)
+    assert "jo.marsh" in typed_keys(result)
+
+
 def test_a_typed_password_is_nowhere(scrub):
     events = typed("Hunter-22!x\b\n", PASSWORD)
     requests = [
