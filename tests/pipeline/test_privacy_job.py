@@ -136,7 +136,7 @@ def test_a_hit_leaves_the_version_unpublished(tmp_path, monkeypatch):
     from transforms.privacy.replace import Replacer
     from transforms.write.commit import CommitRefused
 
-    monkeypatch.setattr(Replacer, "apply", lambda self, text, spans: text)
+    monkeypatch.setattr(Replacer, "apply", lambda self, text, *_: text)
     out = tmp_path / "out"
     options = parse(
         [
