@@ -192,8 +192,9 @@ def _on_white(image: Image.Image) -> Image.Image:
     for top in range(0, image.height, STRIP_ROWS):
         rows = image.crop((0, top, image.width, min(top + STRIP_ROWS, image.height)))
         layer = rows.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        flat.paste(Image.alpha_composite(white, layer).convert("RGB"), (0, top))
+        if layer.getchannel("A").getextrema()[0] < 255:
+            layer = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        flat.paste(layer.convert("RGB"), (0, top))
     return flat
 
 
