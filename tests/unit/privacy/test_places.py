@@ -357,15 +357,18 @@ def test_halves_in_quotes_and_said_segments(scrub, value, place):
     assert "ottilie" not in text and "7380" not in text
 
 
-def test_names_in_full_width_and_sprinkled(config):
-    class Asked(NoNames):
-        def find_many(self, texts, kinds):
-            return [
-                [Span(n, n + 6, "PERSON", "ner", 0.9)] if (n := t.find("Ingrid")) >= 0 else []
-                for t in texts
-            ]
+class OneName(NoNames):
+    """Finds the first Ingrid of a text."""
 
-    finder = TextFinder(config, Asked())
+    def find_many(self, texts, kinds):
+        return [
+            [Span(n, n + 6, "PERSON", "ner", 0.9)] if (n := t.find("Ingrid")) >= 0 else []
+            for t in texts
+        ]
+
+
+def test_names_in_full_width_and_sprinkled(config):
+    finder = TextFinder(config, OneName())
     for text in ("ask Ｉｎｇｒｉｄ now", "ask I\u200bn\u200bg\u200brid now"):
         (span,) = finder.find(text)
         assert text[: span.start] == "ask " and text[span.end :] == " now"
@@ -826,14 +829,7 @@ def test_tabs_that_name_a_secret(scrub):
 
 
 def test_names_in_markup_that_is_text(config):
-    class Asked(NoNames):
-        def find_many(self, texts, kinds):
-            return [
-                [Span(n, n + 6, "PERSON", "ner", 0.9)] if (n := t.find("Ingrid")) >= 0 else []
-                for t in texts
-            ]
-
-    finder = TextFinder(config, Asked())
+    finder = TextFinder(config, OneName())
     for text in ("<a><![CDATA[ask Ingrid]]></a>", "<p>x</p><!-- ask Ingrid -->"):
         assert len(finder.find(text, "code")) == 1
     assert not finder.find('<a title="Ingrid">x</a>', "code")
